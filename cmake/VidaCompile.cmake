@@ -1,0 +1,17 @@
+# Flags that every vida target compiles with; they do not reach users of the library.
+add_library(vida_flags INTERFACE)
+target_compile_options(vida_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-psabi>
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${VIDA_WERROR}>>:-Werror>)
+
+# Kernels on the host want full optimisation and the widest vectors the machine has.
+add_library(vida_host_kernel_flags INTERFACE)
+target_compile_options(vida_host_kernel_flags INTERFACE -O3 -fno-math-errno -fno-trapping-math)
+if(VIDA_CONTRACT)
+  target_compile_options(vida_host_kernel_flags INTERFACE -ffp-contract=fast)
+else()
+  target_compile_options(vida_host_kernel_flags INTERFACE -ffp-contract=off)
+endif()
+if(VIDA_NATIVE)
+  target_compile_options(vida_host_kernel_flags INTERFACE -march=native -mprefer-vector-width=512)
+endif()

@@ -1,0 +1,64 @@
+#pragma once
+
+// The contract between kernels and backends. A kernel is a small, trivially copyable struct of pointers and numbers:
+//
+//   template <class Team> VIDA_FN void operator()(Team team, long item) const;
+//
+// One team works one item. Its lanes share a scratch area and meet at team.sync():
+//
+//   for (int i = team.rank(); i < n; i += team.size()) ...   // a lane loop; no barrier inside it
+//   team.sync();                                             // reached by every lane of the team, always
+//
+// On the GPU a team is a thread block; on the CPU it is one thread, rank() is 0 and size() is 1 at compile time. A
+// function never begins or ends with a barrier: its caller puts one between a write and another lane's access.
+//
+// Team also names the vector types: Pack<Real> (the machine's width, a plain Real on the GPU) and Octet<Real> (eight
+// columns of a block on the CPU, one on the GPU). load, store and width work on both.
+
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+
+#if defined(__CUDACC__) || defined(VIDA_CUDA_SOURCE)
+#define VIDA_FN __device__ inline
+#define VIDA_UNROLL _Pragma("unroll")
+#else
+#define VIDA_FN inline
+#define VIDA_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+namespace vida::kernels {
+
+/// Elements in a Pack or Octet of Real.
+template <class P, class Real>
+inline constexpr int width = sizeof(P) / sizeof(Real);
+
+template <class P, class Real>
+VIDA_FN P load(const Real* from) {
+  if constexpr (std::is_same_v<P, Real>) {
+    return *from;
+  } else {
+    P value;
+    __builtin_memcpy(&value, from, sizeof(P));
+    return value;
+  }
+}
+
+template <class P, class Real>
+VIDA_FN void store(Real* to, P value) {
+  if constexpr (std::is_same_v<P, Real>)
+    *to = value;
+  else
+    __builtin_memcpy(to, &value, sizeof(P));
+}
+
+VIDA_FN constexpr long padded(long value, long multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/// i brought into 0 .. n-1 on a ring, for i at most a few turns away.
+VIDA_FN int on_ring(int i, int n) {
+  while (i < 0) i += n;
+  while (i >= n) i -= n;
+  return i;
+}
+
+}  // namespace vida::kernels
