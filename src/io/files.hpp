@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vida::io {
+
+/// Throws FileError that says why `path` cannot be read (missing, a folder, no permission).
+void require_readable(const std::filesystem::path& path);
+
+std::string read_text(const std::filesystem::path& path);
+void write_text(const std::filesystem::path& path, const std::string& text);
+
+/// A folder that receives the files of one run. Files are written under temporary names beside their final ones and get
+/// those only in commit(), after they have reached the disk: whoever reads the folder sees the old result or the new
+/// one.
+class OutputFolder {
+ public:
+  /// Creates the folder when needed. Throws FileError when it cannot be written, and when it holds a result already
+  /// and `replace` is false.
+  OutputFolder(const std::filesystem::path& path, bool replace);
+  /// Removes what was not committed, and the folders it made itself when they stayed empty.
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  /// Where to write the file that will be called `name`.
+  std::filesystem::path pending(const std::string& name);
+  /// Gives every pending file its name.
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::vector<std::filesystem::path> created_;  // innermost first
+  std::vector<std::string> names_;
+};
+
+}  // namespace vida::io
