@@ -21,9 +21,11 @@
 
 #if defined(__CUDACC__) || defined(VIDA_CUDA_SOURCE)
 #define VIDA_FN __device__ inline
+#define VIDA_BOTH __host__ __device__ inline  // sizes, which drivers compute too
 #define VIDA_UNROLL _Pragma("unroll")
 #else
 #define VIDA_FN inline
+#define VIDA_BOTH inline
 #define VIDA_UNROLL _Pragma("GCC unroll 32")
 #endif
 
@@ -52,7 +54,7 @@ VIDA_FN void store(Real* to, P value) {
     __builtin_memcpy(to, &value, sizeof(P));
 }
 
-VIDA_FN constexpr long padded(long value, long multiple) { return (value + multiple - 1) / multiple * multiple; }
+VIDA_BOTH constexpr long padded(long value, long multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 /// i brought into 0 .. n-1 on a ring, for i at most a few turns away.
 VIDA_FN int on_ring(int i, int n) {

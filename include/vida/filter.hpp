@@ -13,6 +13,8 @@ enum class Precision { float32, float64 };
 struct FilterProblem {
   StateSpaceModel system;
   Observations data;
+  std::uint64_t seed = 0;    ///< of the random draws that learning makes on this problem (Monte Carlo objective)
+  std::uint32_t number = 0;  ///< tells apart problems that share a seed
 };
 
 /// Throws InvalidArgument when the data do not fit the system.

@@ -41,7 +41,6 @@ struct GainObjectiveOptions {
   Precision precision = Precision::float64;
   Expectation expectation = Expectation::exact;
   int samples = 10;              ///< draws per cycle of the Monte Carlo form
-  std::uint64_t seed = 0;        ///< of those draws, stream `training`
   long chunk = 32;               ///< cycles whose cost terms are held at once
   long checkpoint_interval = 0;  ///< keep covariances only every so many cycles and recompute the rest; 0 keeps all
 };
@@ -102,11 +101,17 @@ struct LearnGainOptions {
 
 /// Where a learning run stands, for progress lines. Return false to stop: runs end at their current gains.
 struct GainProgress {
+  /// One run at this iteration; the traces of LearnedGain grow by these.
+  struct Point {
+    long run = 0;
+    double cost = 0, mse = 0, kl_to_ekf = 0;
+  };
   long iteration = 0;             ///< evaluations done so far in this group of runs
   long iterations = 0;
   double cost = 0;                ///< mean over the runs of this group
   double elapsed_seconds = 0;
   double remaining_seconds = 0;
+  std::vector<Point> points;      ///< the runs that are still learning
 };
 using GainProgressFunction = std::function<bool(const GainProgress&)>;
 

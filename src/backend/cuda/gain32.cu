@@ -1,0 +1,6 @@
+#include "backend/cuda/launch.cuh"
+#include "ekf.cuh"
+#include "gain_backward.cuh"
+
+#define VIDA_REAL float
+#include "gain.instances"

@@ -1,0 +1,5 @@
+#include "twin.cuh"
+
+#include "backend/cuda/launch.cuh"
+
+#include "twin.instances"

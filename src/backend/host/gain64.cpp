@@ -1,0 +1,6 @@
+#include "backend/host/launch.hpp"
+#include "ekf.cuh"
+#include "gain_backward.cuh"
+
+#define VIDA_REAL double
+#include "gain.instances"

@@ -1,0 +1,5 @@
+#include "twin.cuh"
+
+#include "backend/host/launch.hpp"
+
+#include "twin.instances"

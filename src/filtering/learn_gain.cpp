@@ -1,0 +1,229 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+
+#include "filtering/gain_engine.hpp"
+#include "filtering/validate.hpp"
+
+namespace vida {
+namespace {
+
+bool finite(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
+
+/// One run while it learns.
+struct Learner {
+  long index;                    // among all runs
+  const GainRun* run;
+  std::vector<double> parameters, last_good;
+  std::unique_ptr<Optimizer> optimizer;
+  LearnedGain result;
+  bool active = true;
+};
+
+/// Cost and gradient of a learner: the mean over the trajectories that share its gain.
+struct SharedValue {
+  double cost = 0, mse = 0, kl_to_ekf = 0;
+  std::vector<double> gradient;
+  Matrix analysis_mean;
+};
+
+SharedValue shared_value(const GainStructure& structure, std::span<GainEvaluation> of_trajectories,
+                         std::span<const FilterProblem> problems, const GainRun& run) {
+  SharedValue shared;
+  const double share = 1.0 / static_cast<double>(of_trajectories.size());
+  for (std::size_t k = 0; k < of_trajectories.size(); ++k) {
+    const GainValue& value = of_trajectories[k].value;
+    shared.cost += share * value.cost;
+    shared.kl_to_ekf += share * value.kl_to_reference;
+    shared.mse += share * mean_squared_error(value.analysis_mean, problems[static_cast<std::size_t>(run.problems[k])].data.truth);
+    if (value.gradient.empty()) continue;
+    const auto gradient = structure.reduce(value.gradient);
+    shared.gradient.resize(gradient.size(), 0.0);
+    for (std::size_t e = 0; e < gradient.size(); ++e) shared.gradient[e] += share * gradient[e];
+  }
+  shared.analysis_mean = std::move(of_trajectories[0].value.analysis_mean);
+  return shared;
+}
+
+/// Runs whose problems are held in memory together.
+class Group {
+ public:
+  Group(const Device& device, std::span<const FilterProblem> problems, std::vector<Learner> learners, const LearnGainOptions& options,
+        const GainStructure& structure)
+      : options_(options), structure_(structure), learners_(std::move(learners)), all_problems_(problems) {
+    for (const Learner& learner : learners_)
+      for (long problem : learner.run->problems)
+        if (local_.try_emplace(problem, static_cast<long>(held_.size())).second) {
+          held_.push_back(problems[static_cast<std::size_t>(problem)]);
+          origin_.push_back(problem);
+        }
+    engine_ = GainEngine::make(device, held_, options.objective);
+  }
+
+  /// EKF of the problems held, at their places in `into`.
+  void track_ekf(std::vector<FilterResult>& into) {
+    auto results = engine_->track_ekf();
+    for (std::size_t k = 0; k < results.size(); ++k) into[static_cast<std::size_t>(origin_[k])] = std::move(results[k]);
+  }
+
+  bool any_active() const {
+    return std::any_of(learners_.begin(), learners_.end(), [](const Learner& learner) { return learner.active; });
+  }
+
+  /// Evaluates every active learner; records, and steps when `step`. Returns the points of the trace.
+  std::vector<GainProgress::Point> iterate(long iteration, bool step) {
+    std::vector<long> which;
+    std::vector<Matrix> gains;
+    for (Learner& learner : learners_) {
+      if (!learner.active) continue;
+      const Matrix gain = structure_.expand(learner.parameters);
+      for (long problem : learner.run->problems) {
+        which.push_back(local_.at(problem));
+        gains.push_back(gain);
+      }
+    }
+    auto values = engine_->evaluate(which, gains, {.gradient = step, .iteration = iteration});
+    std::vector<GainProgress::Point> points;
+    std::size_t first = 0;
+    for (Learner& learner : learners_) {
+      if (!learner.active) continue;
+      const std::size_t count = learner.run->problems.size();
+      SharedValue value = shared_value(structure_, std::span(values).subspan(first, count), all_problems_, *learner.run);
+      first += count;
+      if (record(learner, iteration, value)) points.push_back({learner.index, value.cost, value.mse, value.kl_to_ekf});
+      if (learner.active && step) advance(learner, std::move(value.gradient));
+    }
+    return points;
+  }
+
+  std::vector<Learner>& learners() { return learners_; }
+  const GainStructure& structure() const { return structure_; }
+
+ private:
+  /// False when the value is not usable: the learner then stands at its last good gain and stops.
+  bool record(Learner& learner, long iteration, SharedValue& value) {
+    if (!std::isfinite(value.cost) || !finite(value.gradient)) {
+      learner.active = false;
+      learner.result.converged = false;
+      learner.result.flagged_at = iteration;
+      learner.parameters = learner.last_good;
+      learner.result.iterations = std::max(0L, iteration - 1);
+      return false;
+    }
+    learner.last_good = learner.parameters;
+    learner.result.iterations = iteration;
+    learner.result.cost.push_back(value.cost);
+    learner.result.mse.push_back(value.mse);
+    if (options_.track_ekf) learner.result.kl_to_ekf.push_back(value.kl_to_ekf);
+    learner.result.analysis_mean = std::move(value.analysis_mean);
+    return true;
+  }
+
+  void advance(Learner& learner, std::vector<double> gradient) {
+    if (options_.optimizer == "adam")  // the learning rate is meant for the mean over cycles
+      for (double& entry : gradient) entry /= static_cast<double>(held_[0].data.y.extent(0));
+    learner.optimizer->step(learner.parameters, gradient);
+    if (!finite(learner.parameters)) {
+      learner.active = false;
+      learner.result.converged = false;
+      learner.result.flagged_at = learner.result.iterations;
+      learner.parameters = learner.last_good;
+    }
+  }
+
+  const LearnGainOptions& options_;
+  const GainStructure& structure_;
+  std::vector<Learner> learners_;
+  std::span<const FilterProblem> all_problems_;
+  std::map<long, long> local_;           // problem -> its place in held_
+  std::vector<FilterProblem> held_;
+  std::vector<long> origin_;
+  std::unique_ptr<GainEngine> engine_;
+};
+
+void validate_runs(std::span<const FilterProblem> problems, std::span<const GainRun> runs, const LearnGainOptions& options) {
+  if (options.iterations < 0) throw InvalidArgument(fmt::format("optimizer.iterations is {}, expected at least 0.", options.iterations));
+  for (const GainRun& run : runs) {
+    if (run.problems.empty()) throw InvalidArgument("a run of learn_gain names no problem; give at least one.");
+    for (long problem : run.problems)
+      if (problem < 0 || problem >= static_cast<long>(problems.size()))
+        throw InvalidArgument(fmt::format("a run names problem {}; there are {}.", problem, problems.size()));
+    validate_gain(run.initial_gain, problems[static_cast<std::size_t>(run.problems[0])].system);
+    make_optimizer(options.optimizer, run.step);
+  }
+}
+
+/// Bytes that one run adds to a group: the EKF that its problems keep.
+std::size_t run_bytes(const FilterProblem& problem, const GainRun& run, const LearnGainOptions& options) {
+  const auto n = static_cast<std::size_t>(problem.system.n());
+  const auto cycles = static_cast<std::size_t>(problem.data.y.extent(0));
+  const std::size_t real = options.objective.precision == Precision::float32 ? 4 : 8;
+  return run.problems.size() * cycles * real * (options.track_ekf ? n * n + 4 * n : 4 * n);
+}
+
+}  // namespace
+
+LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> problems, std::span<const GainRun> runs,
+                           const LearnGainOptions& options, const GainProgressFunction& progress) {
+  if (runs.empty() || problems.empty()) throw InvalidArgument("learn_gain needs at least one problem and one run.");
+  validate_batch(problems);
+  validate_runs(problems, runs, options);
+  const GainStructure structure(options.structure, problems[0].system.observation_operator);
+  LearnGainResult result;
+  result.runs.resize(runs.size());
+  if (options.track_ekf) result.ekf.resize(problems.size());
+
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto start = Clock::now();
+  const std::size_t limit = device.memory_limit() / 2;
+  double stepping = 0;
+  long steps = 0;
+  bool stop = false;
+  for (std::size_t first = 0; first < runs.size();) {
+    std::vector<Learner> learners;
+    std::size_t bytes = 0, last = first;
+    for (; last < runs.size(); ++last) {
+      const std::size_t more = run_bytes(problems[static_cast<std::size_t>(runs[last].problems[0])], runs[last], options);
+      if (!learners.empty() && bytes + more > limit) break;
+      bytes += more;
+      auto parameters = structure.project(runs[last].initial_gain);
+      learners.push_back({static_cast<long>(last), &runs[last], parameters, parameters, make_optimizer(options.optimizer, runs[last].step), {}});
+    }
+    Group group(device, problems, std::move(learners), options, structure);
+    if (options.track_ekf) group.track_ekf(result.ekf);
+    for (long iteration = 0; iteration <= options.iterations && group.any_active() && !stop; ++iteration) {
+      const auto step_start = Clock::now();
+      const bool step = iteration < options.iterations;
+      GainProgress report{.iteration = iteration, .iterations = options.iterations, .points = group.iterate(iteration, step)};
+      if (step) stepping += seconds_since(step_start), ++steps;
+      if (!progress) continue;
+      for (const auto& point : report.points) report.cost += point.cost / static_cast<double>(report.points.size());
+      report.elapsed_seconds = seconds_since(start);
+      const double groups_done = static_cast<double>(first), here = static_cast<double>(last - first);
+      const double done = groups_done + here * static_cast<double>(iteration + 1) / static_cast<double>(options.iterations + 1);
+      report.remaining_seconds = report.elapsed_seconds * (static_cast<double>(runs.size()) - done) / done;
+      stop = !progress(report);
+    }
+    for (Learner& learner : group.learners()) {
+      learner.result.gain = structure.expand(learner.last_good);
+      learner.result.stopped = stop && learner.result.converged && learner.result.iterations < options.iterations;
+      result.runs[static_cast<std::size_t>(learner.index)] = std::move(learner.result);
+    }
+    first = last;
+    if (!stop) continue;
+    for (; first < runs.size(); ++first) {
+      result.runs[first].gain = runs[first].initial_gain;
+      result.runs[first].stopped = true;
+    }
+  }
+  result.seconds_per_iteration = steps ? stepping / static_cast<double>(steps) : 0.0;
+  return result;
+}
+
+}  // namespace vida
