@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "io/settings.hpp"
+
+namespace vida::io {
+
+/// One axis of a batch: a setting and the values it takes.
+struct Axis {
+  std::string key;
+  std::vector<Value> values;
+};
+
+/// Every setting of one job with its value.
+class Config {
+ public:
+  explicit Config(const std::string& job);
+
+  const std::string& job() const { return text("job"); }
+  bool has(const std::string& key) const { return values_.count(key) != 0; }
+  /// True when the user wrote it; false for a default.
+  bool given(const std::string& key) const { return given_.count(key) != 0; }
+  const Value& at(const std::string& key) const;
+  long integer(const std::string& key) const { return std::get<long>(at(key)); }
+  double real(const std::string& key) const { return std::get<double>(at(key)); }
+  const std::string& text(const std::string& key) const { return std::get<std::string>(at(key)); }
+  /// Checks and stores a value that the user wrote. Throws InvalidArgument: see checked() in settings.hpp, and for a
+  /// key that is no setting of this job.
+  void give(const std::string& key, const Value& value);
+  /// Stores a value that follows from others (from a data file).
+  void derive(const std::string& key, const Value& value) { values_[key] = value; }
+
+  void forget(const std::string& key) { values_.erase(key); }
+  /// Fills in the defaults that depend on other settings.
+  void complete();
+
+  const std::vector<Axis>& axes() const { return axes_; }
+  void add_axis(const std::string& key, const std::vector<Value>& values);
+  long trajectories = 1;  ///< how many simulated trajectories share one gain
+
+  /// The whole configuration, readable by load_config().
+  std::string to_toml() const;
+
+ private:
+  std::map<std::string, Value> values_;
+  std::map<std::string, bool> given_;
+  std::vector<Axis> axes_;
+};
+
+/// Reads a configuration and applies `--set section.key=value` (the value in TOML; bare words are texts).
+/// Paths in the file start at its own folder, those of --set at the current one.
+/// Throws InvalidArgument or FileError with the file and the line where there is one.
+Config load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+
+/// A commented configuration of the job with every default, made from the table of settings.
+std::string example_config(const std::string& job);
+
+}  // namespace vida::io

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace vida::io {
+
+/// What a setting can hold: a whole number, a number, a text, a list of numbers.
+using Value = std::variant<long, double, std::string, std::vector<double>>;
+
+enum class Kind {
+  integer,
+  real,
+  text,     ///< one of `choices`, or any when there are none
+  path,     ///< a file; relative to the configuration that names it
+  numbers,  ///< one number for all components, a list with one each, or one of `choices`
+  indices,  ///< a list of components, from 0
+};
+
+/// May differ between the runs of a batch, or must be the same in all of them.
+enum class Scope { run, batch };
+
+/// One line of the table that drives validation, defaults, example configurations and messages.
+struct Setting {
+  std::string key;   ///< "section.name", or "name" at the top of the file
+  std::string jobs;  ///< which jobs have it: l(earn-gain), e(valuate-gain), s (ensemble)
+  Kind kind = Kind::real;
+  Scope scope = Scope::batch;
+  std::optional<Value> fallback;  ///< none: the setting may be left out
+  std::string description;
+  std::vector<std::string> choices = {};  ///< "every:" stands for every:1, every:2, ...
+  double minimum = -std::numeric_limits<double>::infinity();
+  bool above = false;  ///< the minimum itself is not allowed
+};
+
+const std::vector<Setting>& settings();
+/// nullptr when there is no such setting.
+const Setting* find_setting(const std::string& key);
+/// "learn-gain" -> 'l'; 0 when there is no such job.
+char job_letter(const std::string& job);
+const std::vector<std::string>& job_names();
+/// The settings of one job, in the order of the table.
+std::vector<const Setting*> settings_of(const std::string& job);
+/// The key of `candidates` with the fewest edits to `word`, empty when none is near.
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+/// "a whole number, at least 4": what the setting accepts.
+std::string expectation(const Setting& setting);
+/// The value as TOML writes it.
+std::string to_toml(const Value& value);
+/// Throws InvalidArgument when the value has the wrong type, range or choice; returns it in the setting's own type
+/// (a whole number given for a real becomes one).
+Value checked(const Setting& setting, const Value& value);
+
+}  // namespace vida::io
