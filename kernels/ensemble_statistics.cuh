@@ -11,15 +11,15 @@ namespace vida::kernels {
 
 inline constexpr int kEnsembleBlock = 1024;  // members whose statistics are one fixed tree
 
-/// v_0 = mean + deviation z; item = block. Draw `component` of problem `member` in the initial-state stream, so a member
-/// starts the same in every ensemble.
+/// v_0 = mean + deviation z; item = block. Draw `component` of problem `member` in the initial-state stream, so a
+/// member starts the same in every ensemble.
 template <class Real>
 struct EnsembleInitialStates {
   int n;
   Real* states;  // [n, stride]
   long stride;
-  long members;           // in this chunk
-  long first_member;      // of this chunk
+  long members;       // in this chunk
+  long first_member;  // of this chunk
   std::uint64_t seed;
   std::uint32_t stream;
   Real mean, deviation;

@@ -21,7 +21,8 @@ namespace vida::kernels {
 template <class RealType, int N>
 struct EnsembleLanes {
   using Real = RealType;
-  Real* states;  // [N, stride], one member per column
+  const Real* states;  // [N, stride], one member per column
+  Real* results;       // the same; a second pointer, lest the compiler keep N addresses in registers through the loop
   long stride;
   long steps;
   Real dt, forcing;
@@ -31,9 +32,9 @@ struct EnsembleLanes {
     using Pack = typename Lanes::template Pack<Real>;
     const Real half = dt * Real(0.5), sixth = dt / Real(6), third = dt / Real(3);
     Pack v[N + 3], a[N + 3], b[N + 3], sum[N];
-    Real* column = states + lanes.first();
+    const Real* from = states + lanes.first();
     VIDA_UNROLL_RING
-    for (int c = 0; c < N; ++c, column += stride) v[c + 2] = load<Pack>(column);  // one pointer, not N addresses
+    for (int c = 0; c < N; ++c, from += stride) v[c + 2] = load<Pack>(from);
     close(v);
     for (long step = 0; step < steps; ++step) {
       for_slopes(v, [&](int c, Pack k) {
@@ -54,9 +55,9 @@ struct EnsembleLanes {
       for_slopes(a, [&](int c, Pack k) { v[c + 2] = sum[c] + sixth * k; });
       close(v);
     }
-    column = states + lanes.first();
+    Real* to = results + lanes.first();
     VIDA_UNROLL_RING
-    for (int c = 0; c < N; ++c, column += stride) store(column, v[c + 2]);
+    for (int c = 0; c < N; ++c, to += stride) store(to, v[c + 2]);
   }
 
  private:
