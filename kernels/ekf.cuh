@@ -106,7 +106,21 @@ struct ExtendedKalmanFilter {
         chi_squares[item * data.cycles + j] = observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
       }
       team.sync();
+      symmetrize(team, s.n, C, s.ld);
+      team.sync();
     }
+  }
+
+ private:
+  /// Unlike the Joseph form, C^ - K H C^ lets an antisymmetric rounding error grow with the model's instability.
+  template <class Team>
+  VIDA_FN static void symmetrize(Team team, int n, Real* C, int ld) {
+    for (int i = team.rank(); i < n; i += team.size())
+      for (int k = 0; k < i; ++k) {
+        const Real mean = Real(0.5) * (C[i * ld + k] + C[k * ld + i]);
+        C[i * ld + k] = mean;
+        C[k * ld + i] = mean;
+      }
   }
 };
 

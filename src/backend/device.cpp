@@ -55,7 +55,11 @@ std::string Device::description() const { return executor_->description(); }
 std::size_t Device::memory_limit() const { return executor_->memory_limit(); }
 
 #if !VIDA_HAS_CUDA
-CudaStatus cuda_status() { return {.reason = "this build holds no CUDA kernels"}; }
+CudaStatus cuda_status() {
+  CudaStatus status;
+  status.reason = "this build holds no CUDA kernels";
+  return status;
+}
 #endif
 
 std::string cpu_description() {
