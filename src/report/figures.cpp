@@ -1,0 +1,47 @@
+#include "report/figures.hpp"
+
+#include <fmt/format.h>
+
+#include "io/netcdf.hpp"
+#include "report/ensemble_figures.hpp"
+#include "report/gain_figures.hpp"
+#include "vida/error.hpp"
+
+namespace vida::report {
+
+namespace fs = std::filesystem;
+
+FigureReport write_figures(const fs::path& result_folder) {
+  const io::NetcdfReader result(result_folder / "result.nc");
+  const auto figures =
+      result.has("snapshots") || result.has("variance") ? ensemble_figures(result) : gain_figures(result);
+  FigureReport report;
+  if (figures.empty()) return report;
+
+  const fs::path folder = result_folder / "figures";
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw FileError(fmt::format("cannot create the folder {}: {}", folder.string(), error.message()));
+
+  if (!gnuplot_is_installed()) {
+    for (const auto& figure : figures)
+      for (const auto& name : write_data(figure, folder)) report.files.push_back("figures/" + name);
+    report.warning = fmt::format(
+        "figures were not drawn: gnuplot is not installed. What they would show was written as text to {}/*.dat; "
+        "install gnuplot (Debian: gnuplot-nox) to have pictures.",
+        folder.string());
+    return report;
+  }
+  for (const auto& figure : figures) {
+    const auto complaint = draw(figure, folder);
+    if (complaint.empty()) {
+      report.files.push_back("figures/" + figure.name + ".svg");
+      report.files.push_back("figures/" + figure.name + ".png");
+    } else if (report.warning.empty()) {
+      report.warning = complaint;
+    }
+  }
+  return report;
+}
+
+}  // namespace vida::report
