@@ -11,17 +11,17 @@ namespace vida {
 
 /// N independent trajectories of Lorenz-96 from v_0 ~ N(initial_mean, initial_variance I), or from given states.
 struct EnsembleOptions {
-  Lorenz96 model;
+  Lorenz96 model = {};
   long members = 4096;
   long steps = 1000;               ///< Runge-Kutta steps
   double initial_mean = 8.0;
   double initial_variance = 1.0;
-  Matrix initial_states;           ///< [member, n]; when given, members and the initial law are ignored
+  Matrix initial_states = {};      ///< [member, n]; when given, members and the initial law are ignored
   std::uint64_t seed = 0;
   Precision precision = Precision::float64;
   long snapshot_every = 0;         ///< steps between kept snapshots; 0 keeps none
   long snapshot_members = 16;      ///< how many members the snapshots hold
-  int lyapunov_exponents = 0;      ///< leading exponents of the first member's trajectory
+  int lyapunov_exponents = 0;      ///< leading exponents of the first member's trajectory, in float64
   long chunk = 0;                  ///< members integrated at once; 0 lets the memory limit decide
 };
 
@@ -32,12 +32,13 @@ struct EnsembleStatistics {
   std::vector<double> mean, variance;   ///< over members, per component [n]; variance with ddof = 1
   std::vector<double> minimum, maximum; ///< [n]
   std::vector<double> snapshot_time;    ///< [snapshot]
-  Array<double, 3> snapshots;           ///< [snapshot, member, n]
+  Array<double, 3> snapshots;           ///< [snapshot, member, n], the first at time 0; NaN where not reached
   std::vector<double> lyapunov;         ///< per model time unit, descending
   double seconds = 0;
 };
 
-/// Called after each chunk with the share done (0 .. 1); return false to stop.
+/// Called with the share done (0 .. 1) after each chunk, and every few seconds within a long one; return false to stop:
+/// the statistics are then those of the chunks that were finished.
 using EnsembleProgress = std::function<bool(double)>;
 
 /// Throws InvalidArgument for sizes that are not positive. The statistics do not depend on chunk, threads or limits.
