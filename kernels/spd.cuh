@@ -13,19 +13,13 @@ VIDA_BOTH constexpr long spd_scratch(int n, int ld) {
   return 2 * kBlock * kBlock + padded(n, kTileRows) * kBlock + kBlock * ld;
 }
 
-/// row -= factor * pivot_row with column k of row taken as zero first; for the pivot row itself (factor unused)
-/// pivot_row * inverse with column k taken as one.
-template <class Octet, class Real>
+/// One row of a Gauss-Jordan step on an 8 x 8 block, an octet of columns at a time: with column k of both rows replaced
+/// by that of the identity, the pivot row is scaled and the others lose their multiple of it.
+template <class Team, class Real>
 VIDA_FN void eliminate(const Real* from, Real* to, int row, int column, int k, Real inverse) {
-  constexpr int V = width<Octet, Real>;
-  Octet pivot_row = load<Octet>(from + k * kBlock + column);
-  Octet value = load<Octet>(from + row * kBlock + column);
-  if constexpr (V == 1) {
-    if (column == k) pivot_row = Real(1), value = Real(0);
-  } else {
-    pivot_row[k] = Real(1);
-    value[k] = Real(0);
-  }
+  using Octet = typename Team::template Octet<Real>;
+  const Octet pivot_row = Team::template with_element<Real>(load<Octet>(from + k * kBlock + column), k - column, Real(1));
+  const Octet value = Team::template with_element<Real>(load<Octet>(from + row * kBlock + column), k - column, Real(0));
   const Octet scaled = pivot_row * inverse;
   store(to + row * kBlock + column, row == k ? scaled : value - from[row * kBlock + k] * scaled);
 }
@@ -43,9 +37,32 @@ VIDA_FN void invert_block(Team team, Real* block, Real* other, Real* pivots) {
     if (team.rank() == 0) pivots[k] = pivot;
     const Real inverse = Real(1) / pivot;
     for (int e = team.rank() * V; e < kBlock * kBlock; e += team.size() * V)
-      eliminate<Octet>(from, to, e / kBlock, e % kBlock, k, inverse);
+      eliminate<Team>(from, to, e / kBlock, e % kBlock, k, inverse);
     if (k + 1 < kBlock) team.sync();
   }
+}
+
+/// An octet of A[row, k0 ..]; columns beyond `size` are those of the identity (`diagonal`) or zero.
+template <class Team, class Real>
+VIDA_FN auto block_columns(const Real* A, int ld, int k0, int size, int row, int column, bool diagonal) {
+  using Octet = typename Team::template Octet<Real>;
+  if (size == kBlock) return load<Octet>(A + row * ld + k0 + column);
+  Real values[width<Octet, Real>];
+  for (int v = 0; v < width<Octet, Real>; ++v) {
+    const int c = column + v;
+    const bool inside = c < size && (!diagonal || row - k0 < size);
+    values[v] = inside ? A[row * ld + k0 + c] : (diagonal && row - k0 == c ? Real(1) : Real(0));
+  }
+  return load<Octet>(values);
+}
+
+/// row[column ..] = the octet, as far as there are `size` columns.
+template <class Team, class Real, class Octet>
+VIDA_FN void put_columns(Real* row, int size, int column, Octet value) {
+  if (size == kBlock) return store(row + column, value);
+  Real values[width<Octet, Real>];
+  store(values, value);
+  for (int v = 0; v < width<Octet, Real> && column + v < size; ++v) row[column + v] = values[v];
 }
 
 /// A <- A^-1 for a symmetric positive definite A [n, n], by blocked Gauss-Jordan elimination without pivoting (stable
@@ -63,41 +80,26 @@ VIDA_FN void spd_inverse(Team team, int n, Real* A, int ld, Real* work, Real* pi
   Real* band = columns + rows * kBlock;     // [8, ld], the block's rows of the result
   for (int k0 = 0; k0 < n; k0 += kBlock) {
     const int size = n - k0 < kBlock ? n - k0 : kBlock;
-    for (int e = team.rank() * V; e < kBlock * kBlock; e += team.size() * V) {
-      const int r = e / kBlock, c = e % kBlock;
-      if (size == kBlock) {
-        store(block + e, load<Octet>(A + (k0 + r) * ld + k0 + c));
-      } else {
-        for (int v = 0; v < V; ++v)
-          block[e + v] = r < size && c + v < size ? A[(k0 + r) * ld + k0 + c + v] : (r == c + v ? Real(1) : Real(0));
-      }
-    }
+    for (int e = team.rank() * V; e < kBlock * kBlock; e += team.size() * V)
+      store(block + e, block_columns<Team>(A, ld, k0, size, k0 + e / kBlock, e % kBlock, true));
     team.sync();
     invert_block(team, block, other, pivots + k0);
-    for (int e = team.rank() * V; e < rows * kBlock; e += team.size() * V) {
-      const int r = e / kBlock, c = e % kBlock;
-      if (size == kBlock) {
-        store(columns + e, load<Octet>(A + r * ld + k0 + c));
-      } else {
-        for (int v = 0; v < V; ++v) columns[e + v] = c + v < size ? A[r * ld + k0 + c + v] : Real(0);
-      }
-    }
+    for (int e = team.rank() * V; e < rows * kBlock; e += team.size() * V)
+      store(columns + e, block_columns<Team>(A, ld, k0, size, e / kBlock, e % kBlock, false));
     team.sync();
-    // band = block^-1 A[k0 .., :], then the identity's columns become block^-1
+    // band = block^-1 A[k0 .., :], and block^-1 in the block's own columns
     gemm(team, kBlock, ld, size, block, kBlock, A + k0 * ld, ld, Assign<Real>{band, ld});
     team.sync();
-    for (int e = team.rank(); e < kBlock * kBlock; e += team.size()) {
-      const int r = e / kBlock, c = e % kBlock;
-      if (c < size) band[r * ld + k0 + c] = block[e];
-    }
-    for (int r = team.rank(); r < rows; r += team.size())
-      for (int c = 0; c < size; ++c) A[r * ld + k0 + c] = Real(0);
+    for (int e = team.rank() * V; e < kBlock * kBlock; e += team.size() * V)
+      put_columns<Team>(band + e / kBlock * ld + k0, size, e % kBlock, load<Octet>(block + e));
+    for (int e = team.rank() * V; e < rows * kBlock; e += team.size() * V)
+      put_columns<Team>(A + e / kBlock * ld + k0, size, e % kBlock, Octet{});
     team.sync();
     gemm(team, rows, ld, size, columns, kBlock, band, ld, [&](int i, int j, Pack value) {
       if (i < k0 || i >= k0 + size) store(A + i * ld + j, load<Pack>(A + i * ld + j) - value);
     });
     team.sync();
-    for (int r = 0; r < size; ++r) copy(team, 1, ld, band + r * ld, A + (k0 + r) * ld);
+    copy(team, size, ld, band, A + k0 * ld);
     if (k0 + kBlock < n) team.sync();
   }
 }

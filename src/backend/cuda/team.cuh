@@ -15,6 +15,12 @@ class Team {
   using Octet = Real;
   static constexpr int kTilePacks = 4;  // 4 x 4 outputs in the registers of one lane
 
+  /// value, or x when k is 0: an Octet holds one element.
+  template <class Real>
+  __device__ static Real with_element(Real value, int k, Real x) {
+    return k == 0 ? x : value;
+  }
+
   __device__ explicit Team(std::byte* scratch) : scratch_(scratch) {}
   __device__ int rank() const { return static_cast<int>(threadIdx.x); }
   __device__ int size() const { return static_cast<int>(blockDim.x); }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace vida::host {
 
@@ -29,6 +30,15 @@ class Team {
   template <class Real>
   using Octet = typename VectorOf<Real, 8 * sizeof(Real)>::type;
   static constexpr int kTilePacks = host::kTilePacks;
+
+  /// value with element k replaced. A mask, since writing one element of a register goes through memory.
+  template <class Real>
+  static Octet<Real> with_element(Octet<Real> value, int k, Real x) {
+    using Index = std::conditional_t<sizeof(Real) == 8, std::int64_t, std::int32_t>;
+    typedef Index Indices __attribute__((vector_size(8 * sizeof(Real))));
+    const Indices position = {0, 1, 2, 3, 4, 5, 6, 7};
+    return position == static_cast<Index>(k) ? Octet<Real>{} + x : value;
+  }
 
   explicit Team(std::byte* scratch) : scratch_(scratch) {}
   static constexpr int rank() { return 0; }
