@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "io/config.hpp"
+#include "io/files.hpp"
+#include "vida/device.hpp"
+
+namespace vida::jobs {
+
+/// Where a job stands. Numbers that do not apply are NaN.
+struct Status {
+  long done = 0, total = 0;
+  std::string unit;  ///< of done and total, "iterations"
+  double cost = 0;
+  double elapsed_seconds = 0, remaining_seconds = 0;
+};
+
+/// Hears from a running job; false asks it to finish its current step, keep what it has and return.
+using Monitor = std::function<bool(const Status&)>;
+
+/// What a job leaves behind, besides its files.
+struct Outcome {
+  bool usable = true;  ///< false: there was nothing to write
+  long flagged = 0;    ///< problems that stopped before their end
+  bool interrupted = false;
+  std::string table;               ///< for people
+  std::vector<std::string> notes;  ///< one line each
+};
+
+/// Each validates, computes, and writes its result as pending files of the folder; the caller commits them.
+Outcome learn_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
+                       const Monitor& monitor);
+Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
+                          const Monitor& monitor);
+Outcome ensemble_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+/// The one that config.job() names.
+Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+
+}  // namespace vida::jobs

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+
+#include "io/config.hpp"
+#include "io/data_file.hpp"
+#include "vida/twin.hpp"
+
+namespace vida::jobs {
+
+/// Takes what the data file tells into the configuration (n, cycles, operator, ...). Throws InvalidArgument when the
+/// user wrote another value than the file holds.
+void adopt(io::Config& config, const io::DataFile& file);
+
+/// The filter's knowledge: model values of [filter] where they differ, Q, H, R and the initial law. `data` may be null.
+/// item: which data set of the file.
+StateSpaceModel filter_system(const io::Config& config, const io::DataFile* data, long item);
+
+/// The system that makes the truth: the model's own values, v_0 ~ N(0, I).
+StateSpaceModel truth_system(const io::Config& config, const io::DataFile* data, long item);
+
+}  // namespace vida::jobs
