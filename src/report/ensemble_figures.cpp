@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "report/grid.hpp"
@@ -20,17 +21,18 @@ Figure statistics(const io::NetcdfReader& file) {
 
   Figure figure{.name = "statistics", .width = 640, .height = 400, .data = {}, .commands = {}};
   figure.data = {{"statistics", "component, mean, standard deviation, minimum, maximum", text}};
-  figure.commands = place(0.11, 0.97, 0.135, 0.955);
+  figure.commands = place(0.11, 0.97, 0.135, 0.9);
   figure.commands +=
-      fmt::format("set xrange [-0.5:{}]\nset xlabel 'component' offset 0,0.3\nset ylabel 'v' offset 0.8,0\n",
-                  static_cast<double>(mean.size()) - 0.5);
+      fmt::format("set xrange [0:{}]\nset xlabel 'component' offset 0,0.3\nset ylabel 'v' offset 0.8,0\n",
+                  std::max<double>(1, static_cast<double>(mean.size()) - 1));
   figure.commands +=
-      "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\nset key top right horizontal opaque\nset offsets 0, 0, graph 0.12, "
+      "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\nset key at screen 0.97,0.975 right top horizontal samplen 2\nset "
+      "offsets 0, 0, graph 0.12, "
       "graph 0.02\n";
   figure.commands += "plot ";
   if (extremes) figure.commands += "$statistics using 1:4:5 with filledcurves lc rgb '#eef3f8' title 'extremes', ";
   figure.commands += fmt::format(
-      "$statistics using 1:($2-$3):($2+$3) with filledcurves lc rgb '#b3cde3' title 'mean ± standard deviation', "
+      "$statistics using 1:($2-$3):($2+$3) with filledcurves lc rgb '#b3cde3' title 'mean ± s.d.', "
       "$statistics using 1:2 with lines lw 2 lc rgb '{}' title 'mean'\n",
       kBlue);
   return figure;
@@ -50,10 +52,11 @@ Figure snapshots(const io::NetcdfReader& file) {
   figure.commands = kSequential + place(0.09, 0.88, 0.17, 0.9);
   figure.commands += fmt::format("set xrange [{:.6g}:{:.6g}]\nset yrange [-0.5:{}]\n", time.front() - half,
                                  time.back() + half, static_cast<double>(shape[2]) - 0.5);
+  figure.commands += colour_range(quantile(field, 0.002), quantile(field, 0.998));
   figure.commands +=
       "set title 'first member' offset 0,-0.5\nset xlabel 'time [model time units]' offset 0,0.3\n"
-      "set ylabel 'component' offset 1,0\nset cblabel 'v' offset -0.3,0\n"
-      "set colorbox user origin 0.895,0.17 size 0.018,0.73\nplot $field using 1:2:3 with image pixels\n";
+      "set ylabel 'component' offset 0.2,0\nset cblabel 'v' offset -0.3,0\n"
+      "set colorbox user origin 0.895,0.17 size 0.018,0.73\nplot $field using 1:2:3 with image\n";
   return figure;
 }
 

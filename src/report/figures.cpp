@@ -11,14 +11,29 @@ namespace vida::report {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// An earlier result in the same folder may have had figures that this one has no data for.
+void remove_earlier(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const auto name = entry.path().filename().string();
+    for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots"})
+      if (name.starts_with(std::string(figure) + ".") || name.starts_with(std::string(figure) + "-"))
+        fs::remove(entry.path(), ignored);
+  }
+}
+
+}  // namespace
+
 FigureReport write_figures(const fs::path& result_folder) {
   const io::NetcdfReader result(result_folder / "result.nc");
   const auto figures =
       result.has("snapshots") || result.has("variance") ? ensemble_figures(result) : gain_figures(result);
+  const fs::path folder = result_folder / "figures";
+  remove_earlier(folder);
   FigureReport report;
   if (figures.empty()) return report;
-
-  const fs::path folder = result_folder / "figures";
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw FileError(fmt::format("cannot create the folder {}: {}", folder.string(), error.message()));

@@ -106,7 +106,7 @@ std::optional<Figure> gains(const io::NetcdfReader& file) {
   figure.commands += "set xlabel 'observation' offset 0,0.3\n";
   figure.commands += place(0.075, 0.455, 0.145, 0.9);
   figure.commands +=
-      "set title 'learned gain' offset 0,-0.5\nset ylabel 'component' offset 1,0\nunset colorbox\n"
+      "set title 'learned gain' offset 0,-0.5\nset ylabel 'component' offset 0.4,0\nunset colorbox\n"
       "plot $learned using 2:1:3 with image pixels\n";
   figure.commands += place(0.505, 0.885, 0.145, 0.9);
   figure.commands +=
@@ -125,7 +125,7 @@ std::string field_panel(const FieldPanel& panel, double bottom, double top, bool
   std::string text = panel.palette + place(0.085, 0.885, bottom, top);
   text += last ? "set xlabel 'time [model time units]' offset 0,0.3\nset format x '%g'\n"
                : "unset xlabel\nset format x ''\n";
-  text += fmt::format("set cbrange [{:.4g}:{:.4g}]\n", panel.low, panel.high);
+  text += colour_range(panel.low, panel.high);
   text += fmt::format("set colorbox user origin 0.9,{:.5g} size 0.016,{:.5g}\n", bottom, top - bottom);
   text += fmt::format("set title '{}' offset 0,-0.7\nplot ${} using 1:2:3 with image\n", panel.title, panel.block);
   return text;
@@ -146,7 +146,7 @@ std::optional<Figure> hovmoller(const io::NetcdfReader& file) {
     }
   const double low = std::floor(quantile(truth, 0.002)), high = std::ceil(quantile(truth, 0.998));
 
-  Figure figure{.name = "hovmoller", .width = 900, .height = 640, .data = {}, .commands = {}};
+  Figure figure{.name = "hovmoller", .width = 900, .height = 660, .data = {}, .commands = {}};
   const auto components = counting(n);
   figure.data = {{"truth", "time, component, truth", image_text(truth, shown_time, components)},
                  {"estimate", "time, component, analysis mean", image_text(estimate, shown_time, components)},
@@ -154,7 +154,7 @@ std::optional<Figure> hovmoller(const io::NetcdfReader& file) {
   const double half = shown > 1 ? (shown_time[1] - shown_time[0]) / 2 : 0.5;
   figure.commands = fmt::format("set multiplot\nset xrange [{:.6g}:{:.6g}]\nset yrange [-0.5:{}]\n",
                                 shown_time.front() - half, shown_time.back() + half, static_cast<double>(n) - 0.5);
-  figure.commands += "set ylabel 'component' offset 1.2,0\nset cblabel 'v' offset -0.3,0\n";
+  figure.commands += "set ylabel 'component' offset 0.4,0\nset cblabel 'v' offset -0.3,0\n";
   figure.commands += field_panel({"truth", "truth", kSequential, low, high}, 0.705, 0.955, false);
   figure.commands += field_panel({"estimate", "estimate (analysis mean)", kSequential, low, high}, 0.395, 0.645, false);
   figure.commands += "set cblabel '|error|'\n";

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <sstream>
 
@@ -91,7 +93,7 @@ bool gnuplot_is_installed() {
 }
 
 std::string draw(const Figure& figure, const fs::path& folder) {
-  const auto svg = fmt::format("set terminal svg size {},{} font 'DejaVu Sans,12' background '#ffffff'\n", figure.width,
+  const auto svg = fmt::format("set terminal svg size {},{} font 'DejaVu Sans,13' background '#ffffff'\n", figure.width,
                                figure.height);
   const auto png = fmt::format(
       "set terminal pngcairo size {},{} font 'DejaVu Sans,12' fontscale 1.6 linewidth 2 pointscale 2 "
@@ -111,6 +113,11 @@ std::vector<std::string> write_data(const Figure& figure, const fs::path& folder
     fs::rename(part, target);
   }
   return names;
+}
+
+std::string colour_range(double low, double high) {
+  if (!(high > low)) high = low + std::max(1e-3, 1e-3 * std::abs(low));
+  return fmt::format("set cbrange [{:.6g}:{:.6g}]\n", low, high);
 }
 
 std::string place(double left, double right, double bottom, double top) {

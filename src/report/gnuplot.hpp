@@ -36,6 +36,9 @@ extern const char* const kDiverging;   ///< blue, white, red: for signed values 
 extern const char* const kBlue;        ///< first line colour
 extern const char* const kOrange;      ///< second line colour
 
+/// "set cbrange [..]", widened where low = high: gnuplot refuses an empty range.
+std::string colour_range(double low, double high);
+
 /// Commands that put the plot area at the given fractions of the picture.
 std::string place(double left, double right, double bottom, double top);
 

@@ -1,0 +1,132 @@
+#include "report/figures.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "io/files.hpp"
+#include "io/netcdf.hpp"
+#include "report/gnuplot.hpp"
+#include "vida/error.hpp"
+
+namespace vida::report {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::StartsWith;
+using testing::UnorderedElementsAre;
+
+class Figures : public testing::Test {
+ protected:
+  // The quote in the name checks that paths survive the shell and gnuplot.
+  const fs::path folder_ = fs::temp_directory_path() / ("vida's figures " + std::to_string(getpid()));
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Vector wave(long count) const {
+    Vector values({count});
+    for (long i = 0; i < count; ++i) values[i] = std::sin(0.3 * static_cast<double>(i));
+    return values;
+  }
+  void put(io::NetcdfWriter& file, const std::string& name, const std::vector<std::string>& dims,
+           const std::vector<long>& extents) const {
+    long count = 1;
+    for (long extent : extents) count *= extent;
+    const auto values = wave(count);
+    file.put(name, dims, extents, std::span<const double>(values.data(), static_cast<std::size_t>(count)), {name});
+  }
+  void write_gain_result(long runs, bool truth) const {
+    io::NetcdfWriter file(folder_ / "result.nc");
+    put(file, "cost", {"run", "iteration"}, {runs, 6});
+    if (truth) put(file, "mse", {"run", "iteration"}, {runs, 6});
+    if (truth) put(file, "mse_ekf_train", {"run"}, {runs});
+    put(file, "gain", {"run", "state", "obs"}, {runs, 6, 3});
+    put(file, "gain_steady", {"run", "state", "obs"}, {runs, 6, 3});
+    put(file, "test_time", {"test_cycle"}, {9});
+    if (truth) put(file, "test_truth", {"run", "test_cycle", "state"}, {runs, 9, 6});
+    put(file, "test_analysis_mean", {"run", "test_cycle", "state"}, {runs, 9, 6});
+    file.close();
+  }
+  void expect_picture(const std::string& name) const {
+    std::ifstream png(folder_ / "figures" / (name + ".png"), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(png), {}};
+    EXPECT_THAT(bytes, StartsWith("\x89PNG")) << name;
+    EXPECT_THAT(io::read_text(folder_ / "figures" / (name + ".svg")), HasSubstr("</svg>")) << name;
+  }
+};
+
+#define NEEDS_GNUPLOT() \
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed"
+
+TEST_F(Figures, OfLearningAreDrawnAsSvgAndPng) {
+  NEEDS_GNUPLOT();
+  write_gain_result(1, true);
+  const auto report = write_figures(folder_);
+  EXPECT_EQ(report.warning, "");
+  EXPECT_THAT(report.files,
+              UnorderedElementsAre("figures/convergence.svg", "figures/convergence.png", "figures/gain.svg",
+                                   "figures/gain.png", "figures/hovmoller.svg", "figures/hovmoller.png"));
+  for (const char* name : {"convergence", "gain", "hovmoller"}) expect_picture(name);
+}
+
+TEST_F(Figures, OfABatchAreDrawn) {
+  NEEDS_GNUPLOT();
+  write_gain_result(5, true);
+  EXPECT_EQ(write_figures(folder_).warning, "");
+  expect_picture("convergence");
+}
+
+TEST_F(Figures, WithoutTruthLeaveOutTheHovmollerDiagramAndAnEarlierOne) {
+  NEEDS_GNUPLOT();
+  write_gain_result(1, true);
+  write_figures(folder_);
+  write_gain_result(1, false);
+  const auto report = write_figures(folder_);
+  EXPECT_EQ(report.warning, "");
+  EXPECT_EQ(report.files.size(), 4u);
+  EXPECT_FALSE(fs::exists(folder_ / "figures" / "hovmoller.png"));
+}
+
+TEST_F(Figures, OfAnEnsembleAreDrawn) {
+  NEEDS_GNUPLOT();
+  {
+    io::NetcdfWriter file(folder_ / "result.nc");
+    for (const char* name : {"mean", "minimum", "maximum"}) put(file, name, {"state"}, {8});
+    const Vector variance({8}, 2.0);
+    file.put("variance", {"state"}, variance, {"variance"});
+    put(file, "snapshots", {"snapshot", "member", "state"}, {4, 2, 8});
+    file.close();
+  }
+  const auto report = write_figures(folder_);
+  EXPECT_EQ(report.warning, "");
+  for (const char* name : {"statistics", "snapshots"}) expect_picture(name);
+}
+
+TEST_F(Figures, WithoutGnuplotLeaveTheirDataAndAWarning) {
+  write_gain_result(1, true);
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", folder_.c_str(), 1);
+  const auto report = write_figures(folder_);
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_THAT(report.warning, HasSubstr("gnuplot is not installed"));
+  EXPECT_THAT(report.warning, HasSubstr("gnuplot-nox"));
+  EXPECT_EQ(report.files.size(), 6u);  // mse; learned, steady; truth, estimate, error
+  EXPECT_THAT(io::read_text(folder_ / "figures" / "gain-learned.dat"), StartsWith("# component, observation, K\n0 0 "));
+}
+
+TEST_F(Figures, NeedAResult) {
+  try {
+    write_figures(folder_);
+    FAIL() << "no error for an empty folder";
+  } catch (const FileError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("result.nc"));
+  }
+}
+
+}  // namespace
+}  // namespace vida::report
