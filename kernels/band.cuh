@@ -14,11 +14,10 @@ VIDA_BOTH constexpr int halo_ld(int ld) { return ld + 2 * kHalo; }
 /// transposed <- the diagonals -High .. -Low of B'.
 template <int Low, int High, class Team, class Real>
 VIDA_FN void transpose_band(Team team, int n, const Real* band, int band_ld, Real* transposed, int transposed_ld) {
-  for (int e = team.rank(); e < (High - Low + 1) * n; e += team.size()) {
-    const int q = e / n - High;
-    const int j = e % n;
-    transposed[(q + High) * transposed_ld + j] = band[(-q - Low) * band_ld + on_ring(j + q, n)];
-  }
+  for_pairs(team, High - Low + 1, n, [&](int k, int j) {
+    const int q = k - High;
+    transposed[k * transposed_ld + j] = band[(-q - Low) * band_ld + on_ring(j + q, n)];
+  });
 }
 
 template <int Low, int High, int Packs, class Team, class Real>
@@ -67,13 +66,10 @@ VIDA_FN void band_times(Team team, int n, const Real* band, int band_ld, const R
 /// Columns -left .. -1 and n .. n + right - 1 of every row become copies of the other end.
 template <class Team, class Real>
 VIDA_FN void close_columns(Team team, int n, Real* M, int ld, int left, int right) {
-  const int halo = left + right;
-  for (int e = team.rank(); e < n * halo; e += team.size()) {
-    const int h = e % halo;
+  for_pairs(team, n, left + right, [&](int i, int h) {
     const int j = h < left ? h - left : n + h - left;
-    Real* row = M + e / halo * ld;
-    row[j] = row[on_ring(j, n)];
-  }
+    M[i * ld + j] = M[i * ld + on_ring(j, n)];
+  });
 }
 
 template <int Low, int High, int Packs, class Team, class Real, class Epilogue>

@@ -152,10 +152,10 @@ struct GainBackward {
     using Pack = typename Team::template Pack<Real>;
     constexpr int W = width<Pack, Real>;
     const int packs = shape.lp / W;
-    for (int e = team.rank(); e < shape.n * packs; e += team.size()) {
-      Real* target = gain_bar + e / packs * shape.lp + e % packs * W;
-      store(target, load<Pack>(target) + mean_bar[e / packs] * load<Pack>(residual + e % packs * W));
-    }
+    for_pairs(team, shape.n, packs, [&](int i, int pack) {
+      Real* target = gain_bar + i * shape.lp + pack * W;
+      store(target, load<Pack>(target) + mean_bar[i] * load<Pack>(residual + pack * W));
+    });
   }
 };
 

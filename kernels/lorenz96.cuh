@@ -101,21 +101,19 @@ VIDA_FN void chain_stage(Team team, int n, const Real* u, const Real* m, int str
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const int packs = (n + W - 1) / W;
-  constexpr int kDiagonals = High - Low + 4;
-  for (int e = team.rank(); e < packs * kBandSize; e += team.size()) {
-    const int o = e / packs + kBandLow;
-    const int i = e % packs * W;
-    Real* target = jacobian + (o - kBandLow) * stride + i;
+  for_pairs(team, kBandSize, packs, [&](int diagonal, int pack) {
+    const int o = diagonal + kBandLow;
+    const int i = pack * W;
+    Real* target = jacobian + diagonal * stride + i;
     const Pack identity = Pack{} + (o == 0 ? Real(1) : Real(0));
     if (o < Low - 2 || o > High + 1) {
       if (first) store(target, identity);
-      continue;
+      return;
     }
     const Pack k = slope_times<Low, High, Pack>(u, m, stride, o, i);
     if (product) store(product + (o - (Low - 2)) * stride + i, identity + ahead * k);
     store(target, (first ? identity : load<Pack>(target)) + weight * k);
-  }
-  static_assert(kDiagonals <= kBandSize);
+  });
 }
 
 /// The Jacobian's diagonals from the stages that runge_kutta_step left in `work`. `ones` is a ring array of ones with halo.
@@ -124,11 +122,10 @@ VIDA_FN void step_jacobian(Team team, int n, Real dt, const Real* ones, const St
   const int stride = work.stride;
   const Real half = dt * Real(0.5), sixth = dt / Real(6), third = dt / Real(3);
   const auto close = [&](Real* m, int diagonals) {
-    for (int h = team.rank(); h < diagonals * 3; h += team.size()) {
-      Real* x = m + h / 3 * stride;
-      const int i = h % 3 == 2 ? n : h % 3 - 2;
-      x[i] = x[on_ring(i, n)];
-    }
+    for_pairs(team, diagonals, 3, [&](int o, int h) {
+      const int i = h == 2 ? n : h - 2;
+      m[o * stride + i] = m[o * stride + on_ring(i, n)];
+    });
   };
   chain_stage<0, 0>(team, n, work.stage(0), ones, stride, half, sixth, true, work.product(0), work.jacobian());
   team.sync();

@@ -52,14 +52,14 @@ VIDA_FN void slope_matrix_adjoint(Team team, int n, const Real* u, const Real* k
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const int packs = (n + W - 1) / W;
-  for (int e = team.rank(); e < packs * (High - Low + 1); e += team.size()) {
-    const int q = e / packs + Low;
-    const int r = e % packs * W;
+  for_pairs(team, High - Low + 1, packs, [&](int diagonal, int pack) {
+    const int q = diagonal + Low;
+    const int r = pack * W;
     const Real* k = kbar + (q - (Low - 2)) * stride + r;
     const Pack sum = load<Pack>(u + r - 2) * load<Pack>(k + stride - 1) - load<Pack>(u + r + 1) * load<Pack>(k - 2 * stride + 2) +
                      (load<Pack>(u + r + 2) - load<Pack>(u + r - 1)) * load<Pack>(k - stride + 1) - load<Pack>(k);
     store(target + (q - Low) * stride + r, weight * load<Pack>(jbar + (q - kBandLow) * jbar_stride + r) + ahead * sum);
-  }
+  });
 }
 
 /// state_bar (in: sensitivity of the next state; out: of v) for the step that `step` holds, given jbar, the sensitivity
@@ -72,11 +72,10 @@ VIDA_FN void step_adjoint(Team team, int n, Real dt, const Real* ones, const Ste
   const int stride = work.stride;
   const Real half = dt * Real(0.5), sixth = dt / Real(6), third = dt / Real(3);
   const auto close = [&](Real* m, int diagonals) {  // one component before, two after
-    for (int h = team.rank(); h < diagonals * 3; h += team.size()) {
-      Real* x = m + h / 3 * stride;
-      const int i = h % 3 == 2 ? -1 : n + h % 3;
-      x[i] = x[on_ring(i, n)];
-    }
+    for_pairs(team, diagonals, 3, [&](int o, int h) {
+      const int i = h == 2 ? -1 : n + h;
+      m[o * stride + i] = m[o * stride + on_ring(i, n)];
+    });
   };
   // u_s's sensitivity through D(u_s): s[i+1] + t[i-1] - t[i+2]
   const auto scatter = [&](int s) {

@@ -56,6 +56,17 @@ VIDA_FN void store(Real* to, P value) {
 
 VIDA_BOTH constexpr long padded(long value, long multiple) { return (value + multiple - 1) / multiple * multiple; }
 
+/// function(i, j) for all 0 <= i < outer, 0 <= j < inner: pairs are spread over the lanes, neighbours along j.
+template <class Team, class Function>
+VIDA_FN void for_pairs(Team team, int outer, int inner, Function function) {
+  if constexpr (Team::kSingleLane) {  // spares the divisions
+    for (int i = 0; i < outer; ++i)
+      for (int j = 0; j < inner; ++j) function(i, j);
+  } else {
+    for (int e = team.rank(); e < outer * inner; e += team.size()) function(e / inner, e % inner);
+  }
+}
+
 /// i brought into 0 .. n-1 on a ring, for i at most a few turns away.
 VIDA_FN int on_ring(int i, int n) {
   while (i < 0) i += n;

@@ -13,6 +13,7 @@ class Team {
   using Pack = Real;
   template <class Real>
   using Octet = Real;
+  static constexpr bool kSingleLane = false;
   static constexpr int kTilePacks = 4;  // 4 x 4 outputs in the registers of one lane
 
   /// value, or x when k is 0: an Octet holds one element.

@@ -30,6 +30,7 @@ class Team {
   template <class Real>
   using Octet = typename VectorOf<Real, 8 * sizeof(Real)>::type;
   static constexpr int kTilePacks = host::kTilePacks;
+  static constexpr bool kSingleLane = true;
 
   /// value with element k replaced. A mask, since writing one element of a register goes through memory.
   template <class Real>
