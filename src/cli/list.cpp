@@ -1,0 +1,40 @@
+#include <fmt/format.h>
+
+#include "cli/options.hpp"
+
+namespace vida::cli {
+
+int list() {
+  fmt::print(
+      R"(jobs
+  learn-gain           learn the gain of 3DVar from observations
+  evaluate-gain        cost, gradient, means and scores of a given gain
+  ensemble             integrate many trajectories and write their statistics
+
+models
+  lorenz96             dv_i/dt = (v_i+1 - v_i-2) v_i-1 - v_i + F on a ring
+
+filters
+  fixed gain           3DVar with its covariance: what is learned and evaluated
+  EKF                  extended Kalman filter, the reference of every gain job
+
+observation operators
+  identity             every component
+  every:K              components 0, K, 2 K, ...
+  indices              the components in observations.indices
+  matrix               H of observations.file
+
+gain structures
+  full                 every entry free
+  diagonal             the observed component only
+  banded:W             components within W of the observed one, on the ring
+  circulant            one number for each distance on the ring
+
+optimizers
+  gradient-descent     on the sum over cycles
+  adam                 on the mean over cycles
+)");
+  return kFinished;
+}
+
+}  // namespace vida::cli

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "io/netcdf.hpp"
+#include "jobs/job.hpp"
+#include "jobs/problem.hpp"
+#include "jobs/results.hpp"
+#include "vida/error.hpp"
+
+namespace vida::jobs {
+namespace {
+
+/// States of the file and what they say about n and the number of members, taken into the configuration.
+Matrix initial_states(io::Config& config) {
+  const std::string& path = config.text("ensemble.file");
+  const io::NetcdfReader file(path);
+  if (!file.has("states")) throw FileError(fmt::format("ensemble.file: '{}' holds no states [member, state].", path));
+  Matrix states = file.array<2>("states");
+  for (const auto& [key, axis] : {std::pair{"ensemble.members", 0}, {"model.n", 1}}) {
+    if (config.given(key) && config.integer(key) != states.extent(axis))
+      throw InvalidArgument(fmt::format("{} = {}, but '{}' holds states with shape {}. Remove one of the two.", key,
+                                        config.integer(key), path, to_string<2>(states.extents())));
+    config.give(key, states.extent(axis));
+  }
+  if (!std::all_of(states.begin(), states.end(), [](double value) { return std::isfinite(value); }))
+    throw FileError(fmt::format("ensemble.file: '{}': states holds a value that is not finite.", path));
+  return states;
+}
+
+EnsembleOptions ensemble_options(io::Config& config) {
+  if (!config.axes().empty())
+    throw InvalidArgument("[batch] is not part of job \"ensemble\"; its members are the batch.");
+  EnsembleOptions options;
+  if (config.has("ensemble.file")) options.initial_states = initial_states(config);
+  options.model = {static_cast<int>(config.integer("model.n")), config.real("model.forcing"), config.real("model.dt")};
+  options.members = config.integer("ensemble.members");
+  options.steps = config.integer("ensemble.steps");
+  options.initial_mean = config.real("ensemble.initial_mean");
+  options.initial_variance = config.real("ensemble.initial_variance");
+  options.seed = static_cast<std::uint64_t>(config.integer("seed"));
+  options.precision = precision_of(config);
+  options.snapshot_every = config.integer("ensemble.snapshot_every");
+  options.snapshot_members = std::min(config.integer("ensemble.snapshot_members"), options.members);
+  options.lyapunov_exponents = static_cast<int>(config.integer("ensemble.lyapunov_exponents"));
+  if (options.lyapunov_exponents > options.model.n)
+    throw InvalidArgument(fmt::format("ensemble.lyapunov_exponents = {}: a model of {} variables has {}.",
+                                      options.lyapunov_exponents, options.model.n, options.model.n));
+  options.chunk = config.integer("ensemble.chunk");
+  return options;
+}
+
+void write_netcdf(const std::filesystem::path& path, const Device& device, const io::Config& config,
+                  const EnsembleStatistics& s) {
+  io::NetcdfWriter file(path);
+  describe(file, config, device, "Ensemble of Lorenz-96 trajectories");
+  const auto put = [&](const char* name, const char* dim, const std::vector<double>& values,
+                       const io::Description& what) {
+    file.put(name, {dim}, {static_cast<long>(values.size())}, std::span<const double>(values), what);
+  };
+  put_index(file, "state", static_cast<long>(s.mean.size()), "component of the state");
+  put("mean", "state", s.mean, {"mean over members"});
+  put("variance", "state", s.variance, {"variance over members, divided by members - 1"});
+  put("minimum", "state", s.minimum, {"least value over members"});
+  put("maximum", "state", s.maximum, {"largest value over members"});
+  const std::vector<double> time = {s.time};
+  file.put("time", {}, {}, std::span<const double>(time), {"time of the statistics", "model time units"});
+  if (!s.snapshot_time.empty()) {
+    put("snapshot_time", "snapshot", s.snapshot_time, {"time of each snapshot", "model time units"});
+    put_index(file, "member", s.snapshots.extent(1), "member of the ensemble");
+    file.put("snapshots", {"snapshot", "member", "state"}, s.snapshots, {"states", "1", "snapshot_time"});
+  }
+  if (!s.lyapunov.empty())
+    put("lyapunov", "exponent", s.lyapunov, {"leading Lyapunov exponents", "1 / model time unit"});
+  file.close();
+}
+
+nlohmann::ordered_json summarize(const Device& device, const io::Config& config, const EnsembleStatistics& s) {
+  auto summary = summary_header(config, device);
+  const auto mean_of = [](const std::vector<double>& values) {
+    double sum = 0;
+    for (const double value : values) sum += value / static_cast<double>(values.size());
+    return sum;
+  };
+  summary["members"] = s.members;
+  summary["finite_members"] = s.finite_members;
+  summary["steps"] = config.integer("ensemble.steps");
+  summary["time"] = s.time;
+  summary["mean"] = number(mean_of(s.mean));
+  summary["variance"] = number(mean_of(s.variance));
+  summary["minimum"] = number(*std::min_element(s.minimum.begin(), s.minimum.end()));
+  summary["maximum"] = number(*std::max_element(s.maximum.begin(), s.maximum.end()));
+  if (!s.lyapunov.empty()) {
+    summary["lyapunov"] = s.lyapunov;
+    summary["positive_exponents"] = std::count_if(s.lyapunov.begin(), s.lyapunov.end(), [](double x) { return x > 0; });
+  }
+  summary["seconds"] = s.seconds;
+  summary["member_steps_per_second"] =
+      number(static_cast<double>(s.members) * static_cast<double>(config.integer("ensemble.steps")) / s.seconds);
+  return summary;
+}
+
+std::string table(const nlohmann::ordered_json& summary) {
+  std::string text;
+  const auto row = [&](const char* name, const char* key) {
+    if (summary[key].is_number()) text += fmt::format("{:<32}{:>12.5g}\n", name, summary[key].get<double>());
+  };
+  text += fmt::format("{:<32}{:>12}\n", "members", summary["members"].get<long>());
+  row("time, model time units", "time");
+  row("mean over members, components", "mean");
+  row("variance, mean over components", "variance");
+  row("least value", "minimum");
+  row("largest value", "maximum");
+  if (summary.contains("lyapunov")) {
+    text += fmt::format("{:<32}{:>12.5g}\n", "largest Lyapunov exponent", summary["lyapunov"][0].get<double>());
+    row("positive exponents", "positive_exponents");
+  }
+  row("member steps per second", "member_steps_per_second");
+  return text;
+}
+
+}  // namespace
+
+Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFolder& folder, const Monitor& monitor) {
+  io::Config config = given;
+  const EnsembleOptions options = ensemble_options(config);
+  Outcome outcome;
+  const auto start = std::chrono::steady_clock::now();
+  const auto heard = [&](double share) {
+    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const long done = std::lround(share * static_cast<double>(options.members));
+    const bool go_on = monitor({done, options.members, "members", std::numeric_limits<double>::quiet_NaN(), elapsed,
+                                share > 0 ? elapsed * (1 - share) / share : 0});
+    outcome.interrupted |= !go_on && share < 1;
+    return go_on;
+  };
+  const auto statistics = integrate_ensemble(device, options, heard);
+  outcome.flagged = statistics.members - statistics.finite_members;
+  outcome.usable = statistics.finite_members > 0;
+  if (outcome.flagged > 0)
+    outcome.notes.push_back(
+        fmt::format("{} of {} members left the finite numbers and are not part of the statistics; a "
+                    "smaller model.dt (now {}) may help.",
+                    outcome.flagged, statistics.members, options.model.dt));
+  if (!outcome.usable) return outcome;
+  auto summary = summarize(device, config, statistics);
+  summary["interrupted"] = outcome.interrupted;
+  outcome.table = table(summary);
+  write_netcdf(folder.pending("result.nc"), device, config, statistics);
+  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
+  return outcome;
+}
+
+Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor) {
+  if (config.job() == "learn-gain") return learn_gain_job(device, config, folder, monitor);
+  if (config.job() == "evaluate-gain") return evaluate_gain_job(device, config, folder, monitor);
+  return ensemble_job(device, config, folder, monitor);
+}
+
+}  // namespace vida::jobs
