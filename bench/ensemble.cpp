@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <string>
 #include <type_traits>
 
 #include "backend/executor.hpp"
@@ -56,9 +55,6 @@ void ensemble(benchmark::State& state) {
   state.counters["percent_of_bound"] = 100 * rate / bound;
   state.counters["seconds_per_unit"] = 1 / rate;
   state.counters["bound_seconds_per_unit"] = 1 / bound;
-  const std::string precision = std::is_same_v<Real, double> ? "float64" : "float32";
-  state.SetLabel("lorenz96 ensemble, " + precision + ", N = " + std::to_string(members) +
-                 (state.range(1) == 1 ? ", one thread" : ""));
 }
 
 void cases(benchmark::internal::Benchmark* benchmark) {
@@ -68,8 +64,8 @@ void cases(benchmark::internal::Benchmark* benchmark) {
       ->Unit(benchmark::kMillisecond)
       ->MinTime(1.0);
 }
-BENCHMARK(ensemble<float>)->Apply(cases);
-BENCHMARK(ensemble<double>)->Apply(cases);
+BENCHMARK(ensemble<float>)->Name("lorenz96_ensemble/float32")->Apply(cases);
+BENCHMARK(ensemble<double>)->Name("lorenz96_ensemble/float64")->Apply(cases);
 
 }  // namespace
 }  // namespace vida
