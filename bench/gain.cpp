@@ -31,7 +31,8 @@ const std::vector<FilterProblem>& problems(long count) {
                                .initial_covariance = scaled_identity(kN, 1.0)};
   std::vector<TwinOptions> twins;
   for (long i = 0; i < count; ++i) twins.push_back({.cycles = kCycles, .seed = static_cast<std::uint64_t>(i)});
-  for (Observations& data : simulate(Device::cpu(), {&system, 1}, twins)) list.push_back({.system = system, .data = std::move(data)});
+  for (Observations& data : simulate(Device::cpu(), {&system, 1}, twins))
+    list.push_back({.system = system, .data = std::move(data)});
   return list;
 }
 
@@ -48,13 +49,20 @@ void CostAndGradient(benchmark::State& state) {
   state.counters["flop/s"] = benchmark::Counter(done, benchmark::Counter::kIsRate);
   const double peak = bench::peak_flops<kPrecision == Precision::float64>() * device.threads();
   state.counters["percent_of_bound"] = benchmark::Counter(100 * done / peak, benchmark::Counter::kIsRate);
-  state.counters["seconds_per_problem"] = benchmark::Counter(
-      static_cast<double>(batch.size()) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["seconds_per_problem"] =
+      benchmark::Counter(static_cast<double>(batch.size()) * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["MiB"] = static_cast<double>(objective.memory_bytes()) / (1 << 20);
 }
 
 void Arguments(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"problems", "threads"})->Args({1, 1})->Args({1, 0})->Args({64, 1})->Args({64, 0})->Unit(benchmark::kMillisecond)->UseRealTime()
+  b->ArgNames({"problems", "threads"})
+      ->Args({1, 1})
+      ->Args({1, 0})
+      ->Args({64, 1})
+      ->Args({64, 0})
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime()
       ->MeasureProcessCPUTime();
 }
 BENCHMARK(CostAndGradient<Precision::float64>)->Name("gain_gradient/float64")->Apply(Arguments);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Products with a cyclic band matrix B given by its diagonals Low .. High: band[(o - Low) * band_ld + i] = B[i, (i + o) mod n].
-// The Jacobian of a step has the diagonals -8 .. 4, its transpose -4 .. 8.
+// Products with a cyclic band matrix B given by its diagonals Low .. High: band[(o - Low) * band_ld + i] = B[i, (i + o)
+// mod n]. The Jacobian of a step has the diagonals -8 .. 4, its transpose -4 .. 8.
 
 #include "dense.cuh"
 #include "lorenz96.cuh"
@@ -56,7 +56,8 @@ VIDA_FN void band_times_tiles(Team team, int n, int column_tiles, int column0, c
 
 /// target = B M. M: [n, n] with leading dimension ld; the target must not overlap.
 template <int Low, int High, class Team, class Real>
-VIDA_FN void band_times(Team team, int n, const Real* band, int band_ld, const Real* M, int ld, Real* target, int target_ld) {
+VIDA_FN void band_times(Team team, int n, const Real* band, int band_ld, const Real* M, int ld, Real* target,
+                        int target_ld) {
   for_column_panels<Team, Real>(n, [&](auto packs, int column_tiles, int column0) {
     band_times_tiles<Low, High, decltype(packs)::value>(team, n, column_tiles, column0, band, band_ld, M, ld, target,
                                                         target_ld);
@@ -101,7 +102,8 @@ VIDA_FN void times_band_tiles(Team team, int n, int column_tiles, int column0, c
 
 /// epilogue(i, j, pack) receives M B'. M: [n, n] with its column halo closed (-Low left, High right).
 template <int Low, int High, class Team, class Real, class Epilogue>
-VIDA_FN void times_band_transposed(Team team, int n, const Real* M, int ld, const Real* band, int band_ld, Epilogue epilogue) {
+VIDA_FN void times_band_transposed(Team team, int n, const Real* M, int ld, const Real* band, int band_ld,
+                                   Epilogue epilogue) {
   for_column_panels<Team, Real>(n, [&](auto packs, int column_tiles, int column0) {
     times_band_tiles<Low, High, decltype(packs)::value>(team, n, column_tiles, column0, M, ld, band, band_ld, epilogue);
   });

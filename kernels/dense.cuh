@@ -149,7 +149,8 @@ VIDA_FN Real dot(Team, int n, const Real* x, const Real* y) {
 
 /// row_sums[i] = sum_j A[i, j] B[i, j]; total_of(row_sums) after a barrier is <A, B>.
 template <class Team, class Real>
-VIDA_FN void row_dots(Team team, int rows, int columns, const Real* A, int lda, const Real* B, int ldb, Real* row_sums) {
+VIDA_FN void row_dots(Team team, int rows, int columns, const Real* A, int lda, const Real* B, int ldb,
+                      Real* row_sums) {
   for (int i = team.rank(); i < rows; i += team.size()) row_sums[i] = dot(team, columns, A + i * lda, B + i * ldb);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-// The extended Kalman filter with the exact Jacobian: the analysis minimises the trace of C, K = C^ H' (H C^ H' + R)^-1.
+// The extended Kalman filter with the exact Jacobian: the analysis minimises the trace of C, K = C^ H' (H C^ H' +
+// R)^-1.
 
 #include "gain_forward.cuh"
 
@@ -9,14 +10,16 @@ namespace vida::kernels {
 /// S^-1 of the innovation covariance S = H C^ H' + R, over the observations with mask 1 (zero rows and columns
 /// elsewhere). HC [prows, ld] and, transposed, CHt [rows, lp] are left filled over the same observations.
 template <class Team, class Real>
-VIDA_FN void innovation_precision(Team team, const GainShape& s, const Real* C, const Real* H, const Real* R, const Real* mask,
-                                  Real* Ht, Real* HC, Real* CHt, Real* S, Real* spd, Real* pivots) {
+VIDA_FN void innovation_precision(Team team, const GainShape& s, const Real* C, const Real* H, const Real* R,
+                                  const Real* mask, Real* Ht, Real* HC, Real* CHt, Real* S, Real* spd, Real* pivots) {
   using Pack = typename Team::template Pack<Real>;
-  for (int e = team.rank(); e < s.n * s.p; e += team.size()) Ht[e % s.n * s.lp + e / s.n] = H[e / s.n * s.ld + e % s.n] * mask[e / s.n];
+  for (int e = team.rank(); e < s.n * s.p; e += team.size())
+    Ht[e % s.n * s.lp + e / s.n] = H[e / s.n * s.ld + e % s.n] * mask[e / s.n];
   team.sync();
   gemm(team, s.n, s.lp, s.n, C, s.ld, Ht, s.lp, Assign<Real>{CHt, s.lp});
   team.sync();
-  for (int e = team.rank(); e < s.n * s.p; e += team.size()) HC[e / s.n * s.ld + e % s.n] = CHt[e % s.n * s.lp + e / s.n];
+  for (int e = team.rank(); e < s.n * s.p; e += team.size())
+    HC[e / s.n * s.ld + e % s.n] = CHt[e % s.n * s.lp + e / s.n];
   gemm(team, s.p, s.lp, s.n, H, s.ld, CHt, s.lp, [&](int i, int j, Pack value) { store(S + i * s.lp + j, value); });
   team.sync();
   for (int e = team.rank(); e < s.p * s.p; e += team.size()) {
@@ -38,7 +41,12 @@ struct InnovationWork {
     return s.lp + 2 * s.np() + s.pn() + s.pp() + spd_scratch(s.p, s.lp) + padded(s.p, 16);
   }
   VIDA_FN InnovationWork(Real* memory, const GainShape& s)
-      : mask(memory), Ht(mask + s.lp), HC(Ht + s.np()), CHt(HC + s.pn()), S(CHt + s.np()), spd(S + s.pp()),
+      : mask(memory),
+        Ht(mask + s.lp),
+        HC(Ht + s.np()),
+        CHt(HC + s.pn()),
+        S(CHt + s.np()),
+        spd(S + s.pp()),
         pivots(spd + spd_scratch(s.p, s.lp)) {}
 };
 
@@ -49,14 +57,14 @@ struct ExtendedKalmanFilter {
   GainData<Real> data;
   const int* data_of;
   Trajectory<Real> trajectory;
-  Real* gain_last;     // [item, rows, lp]
-  Real* gain_steady;   // mean of the last `steady` cycles [item, rows, lp], zero at the start
-  Real* chi_squares;   // [item, cycles], d' S^-1 d / p, 0 when nothing is observed
+  Real* gain_last;    // [item, rows, lp]
+  Real* gain_steady;  // mean of the last `steady` cycles [item, rows, lp], zero at the start
+  Real* chi_squares;  // [item, cycles], d' S^-1 d / p, 0 when nothing is observed
   long steady;
 
   static std::size_t scratch_bytes(const GainShape& s) {
-    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s) + s.nn() +
-                                                   s.ld + 2 * s.lp + s.pn());
+    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s) +
+                                                   s.nn() + s.ld + 2 * s.lp + s.pn());
   }
 
   template <class Team>
@@ -83,10 +91,12 @@ struct ExtendedKalmanFilter {
       const Real* y = data.y + (d * data.cycles + j) * s.lp;
       Real* mean = trajectory.mean(s, item, j + 1);
       Real* C = trajectory.covariance(s, item, j + 1);
-      forecast(team, s, data, d, trajectory.mean(s, item, j), trajectory.covariance(s, item, j), work, forecast_mean, forecast_C);
+      forecast(team, s, data, d, trajectory.mean(s, item, j), trajectory.covariance(s, item, j), work, forecast_mean,
+               forecast_C);
       for (int i = team.rank(); i < s.p; i += team.size()) in.mask[i] = y[i] == y[i] ? Real(1) : Real(0);
       team.sync();
-      innovation_precision(team, s, forecast_C, H, data.R + d * s.pp(), in.mask, in.Ht, in.HC, in.CHt, in.S, in.spd, in.pivots);
+      innovation_precision(team, s, forecast_C, H, data.R + d * s.pp(), in.mask, in.Ht, in.HC, in.CHt, in.S, in.spd,
+                           in.pivots);
       innovation(team, s, y, forecast_mean, in.Ht, residual);
       team.sync();
       gemm(team, s.n, s.lp, s.p, in.CHt, s.lp, in.S, s.lp, Assign<Real>{K, s.lp});
@@ -103,7 +113,8 @@ struct ExtendedKalmanFilter {
         });
       if (team.rank() == 0) {
         const Real observed = total_of(s.p, in.mask);
-        chi_squares[item * data.cycles + j] = observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
+        chi_squares[item * data.cycles + j] =
+            observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
       }
       team.sync();
       symmetrize(team, s.n, C, s.ld);
@@ -124,7 +135,8 @@ struct ExtendedKalmanFilter {
   }
 };
 
-/// chi_squares of the fixed-gain filter; item = problem * count + cycle - first of the stretch that the trajectory holds.
+/// chi_squares of the fixed-gain filter; item = problem * count + cycle - first of the stretch that the trajectory
+/// holds.
 template <class Real>
 struct InnovationStatistics {
   GainShape shape;
@@ -135,8 +147,8 @@ struct InnovationStatistics {
   long first, count;
 
   static std::size_t scratch_bytes(const GainShape& s) {
-    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s) + s.nn() +
-                                                   s.ld + 2 * s.lp);
+    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s) +
+                                                   s.nn() + s.ld + 2 * s.lp);
   }
 
   template <class Team>
@@ -152,23 +164,26 @@ struct InnovationStatistics {
     Real* residual = forecast_mean + s.ld;
     Real* weighted = residual + s.lp;
     const Real* y = data.y + (d * data.cycles + j) * s.lp;
-    forecast(team, s, data, d, trajectory.mean(s, item, j), trajectory.covariance(s, item, j - first), work, forecast_mean, forecast_C);
+    forecast(team, s, data, d, trajectory.mean(s, item, j), trajectory.covariance(s, item, j - first), work,
+             forecast_mean, forecast_C);
     for (int i = team.rank(); i < s.p; i += team.size()) in.mask[i] = y[i] == y[i] ? Real(1) : Real(0);
     team.sync();
-    innovation_precision(team, s, forecast_C, data.H + d * s.pn(), data.R + d * s.pp(), in.mask, in.Ht, in.HC, in.CHt, in.S, in.spd,
-                         in.pivots);
+    innovation_precision(team, s, forecast_C, data.H + d * s.pn(), data.R + d * s.pp(), in.mask, in.Ht, in.HC, in.CHt,
+                         in.S, in.spd, in.pivots);
     innovation(team, s, y, forecast_mean, in.Ht, residual);
     team.sync();
     vector_times(team, s.p, s.p, residual, in.S, s.lp, [&](int i, Pack v) { store(weighted + i, v); });
     team.sync();
     if (team.rank() == 0) {
       const Real observed = total_of(s.p, in.mask);
-      chi_squares[item * data.cycles + j] = observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
+      chi_squares[item * data.cycles + j] =
+          observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
     }
   }
 };
 
-/// covariance <- its inverse, with its log-determinant; item = matrix. The reference of KlToReference is kept like this.
+/// covariance <- its inverse, with its log-determinant; item = matrix. The reference of KlToReference is kept like
+/// this.
 template <class Real>
 struct InvertCovariances {
   int n, ld, rows;
@@ -195,14 +210,16 @@ struct KlToReference {
   GainShape shape;
   const int* data_of;
   Trajectory<Real> trajectory;
-  const Real* values;              // GainTerms' values: log det C is the third
-  const Real* reference_mean;      // [data, cycles + 1, ld]
-  const Real* reference_precision; // [data, cycles + 1, rows, ld]
-  const Real* reference_log_det;   // [data, cycles + 1]
-  Real* kl;                        // [item, cycles]
+  const Real* values;               // GainTerms' values: log det C is the third
+  const Real* reference_mean;       // [data, cycles + 1, ld]
+  const Real* reference_precision;  // [data, cycles + 1, rows, ld]
+  const Real* reference_log_det;    // [data, cycles + 1]
+  Real* kl;                         // [item, cycles]
   long cycles, first, count;
 
-  static std::size_t scratch_bytes(const GainShape& s) { return sizeof(Real) * static_cast<std::size_t>(2 * s.ld + padded(s.rows, 16)); }
+  static std::size_t scratch_bytes(const GainShape& s) {
+    return sizeof(Real) * static_cast<std::size_t>(2 * s.ld + padded(s.rows, 16));
+  }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long index) const {
@@ -221,8 +238,9 @@ struct KlToReference {
     vector_times(team, s.n, s.n, shift, precision, s.ld, [&](int i, Pack v) { store(dual + i, v); });
     team.sync();
     if (team.rank() == 0)
-      kl[item * cycles + j] = Real(0.5) * (total_of(s.n, row_sums) + dot(team, s.n, shift, dual) - Real(s.n) +
-                                           reference_log_det[d * (cycles + 1) + j + 1] - values[(item * cycles + j) * 3 + 2]);
+      kl[item * cycles + j] =
+          Real(0.5) * (total_of(s.n, row_sums) + dot(team, s.n, shift, dual) - Real(s.n) +
+                       reference_log_det[d * (cycles + 1) + j + 1] - values[(item * cycles + j) * 3 + 2]);
   }
 };
 

@@ -12,10 +12,10 @@ namespace vida::kernels {
 /// [rows, ld], n x p [rows, lp], p x n [prows, ld], p x p [prows, lp].
 struct GainShape {
   int n, p;
-  int ld, lp;        // padded to the pack width
-  int rows, prows;   // padded to a multiple of four
-  int steps;         // Runge-Kutta steps per cycle
-  int incomplete;    // whether some y is missing
+  int ld, lp;       // padded to the pack width
+  int rows, prows;  // padded to a multiple of four
+  int steps;        // Runge-Kutta steps per cycle
+  int incomplete;   // whether some y is missing
 
   VIDA_BOTH long nn() const { return static_cast<long>(rows) * ld; }
   VIDA_BOTH long np() const { return static_cast<long>(rows) * lp; }
@@ -41,16 +41,16 @@ struct GainData {
 /// The matrices of one gain. With missing observations M H, K M and the observed block of R take their places.
 template <class Real>
 struct GainOperators {
-  Real* A;       // I - K H             [rows, ld]
-  Real* At;      // A'                  [rows, ld]
-  Real* KRKt;    // K R K'              [rows, ld]
-  Real* HtRiH;   // H' R^-1 H           [rows, ld]
-  Real* Kt;      // K'                  [prows, ld]
-  Real* Ht;      // H'                  [rows, lp]
-  Real* Ri;      // R^-1                [prows, lp]
-  Real* RiH;     // R^-1 H              [prows, ld]
-  Real* KR;      // K R                 [rows, lp]
-  Real* scalars; // log det R, number of observations
+  Real* A;        // I - K H             [rows, ld]
+  Real* At;       // A'                  [rows, ld]
+  Real* KRKt;     // K R K'              [rows, ld]
+  Real* HtRiH;    // H' R^-1 H           [rows, ld]
+  Real* Kt;       // K'                  [prows, ld]
+  Real* Ht;       // H'                  [rows, lp]
+  Real* Ri;       // R^-1                [prows, lp]
+  Real* RiH;      // R^-1 H              [prows, ld]
+  Real* KR;       // K R                 [rows, lp]
+  Real* scalars;  // log det R, number of observations
 
   VIDA_BOTH static long elements(const GainShape& s) { return 4 * s.nn() + 2 * s.pn() + 2 * s.np() + s.pp() + 16; }
   VIDA_FN GainOperators(Real* memory, const GainShape& s) {
@@ -74,9 +74,9 @@ VIDA_BOTH long operators_scratch(const GainShape& s) {
 
 /// Fills `out` for the observations whose mask[j] is 1 (0: missing). K: [rows, lp].
 template <class Team, class Real>
-VIDA_FN void build_operators(Team team, const GainShape& s, const Real* K, const Real* H, const Real* R, const Real* mask,
-                             Real* work, const GainOperators<Real>& out) {
-  Real* Km = work;                  // K M
+VIDA_FN void build_operators(Team team, const GainShape& s, const Real* K, const Real* H, const Real* R,
+                             const Real* mask, Real* work, const GainOperators<Real>& out) {
+  Real* Km = work;  // K M
   Real* spd = Km + s.np() + s.lp;
   Real* pivots = spd + spd_scratch(s.p, s.lp);
   const int n = s.n, p = s.p;
@@ -120,11 +120,13 @@ template <class Real>
 struct BuildGainOperators {
   GainShape shape;
   GainData<Real> data;
-  const int* data_of;   // [item]
-  const Real* gains;    // [item, rows, lp]
-  Real* operators;      // [item, GainOperators::elements]
+  const int* data_of;  // [item]
+  const Real* gains;   // [item, rows, lp]
+  Real* operators;     // [item, GainOperators::elements]
 
-  static std::size_t scratch_bytes(const GainShape& s) { return sizeof(Real) * static_cast<std::size_t>(operators_scratch(s) + s.lp); }
+  static std::size_t scratch_bytes(const GainShape& s) {
+    return sizeof(Real) * static_cast<std::size_t>(operators_scratch(s) + s.lp);
+  }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
@@ -133,7 +135,8 @@ struct BuildGainOperators {
     team.sync();
     const long d = data_of[item];
     build_operators(team, shape, gains + item * shape.np(), data.H + d * shape.pn(), data.R + d * shape.pp(), mask,
-                    mask + shape.lp, GainOperators<Real>(operators + item * GainOperators<Real>::elements(shape), shape));
+                    mask + shape.lp,
+                    GainOperators<Real>(operators + item * GainOperators<Real>::elements(shape), shape));
   }
 };
 
@@ -155,8 +158,8 @@ struct OperatorCache {
   }
 
   template <class Team>
-  VIDA_FN GainOperators<Real> at(Team team, const GainShape& s, Real* complete, const Real* K, const Real* H, const Real* R,
-                                 const Real* y) const {
+  VIDA_FN GainOperators<Real> at(Team team, const GainShape& s, Real* complete, const Real* K, const Real* H,
+                                 const Real* R, const Real* y) const {
     GainOperators<Real> whole(complete, s);
     if (!s.incomplete) return whole;
     Real* mask = memory;
@@ -199,24 +202,27 @@ VIDA_FN void innovation(Team team, const GainShape& s, const Real* y, const Real
 template <class Real>
 struct ForecastWork {
   StepWork<Real> step;
-  Real* T;        // element (0, 0) of [rows, t_ld]
+  Real* T;  // element (0, 0) of [rows, t_ld]
   int t_ld;
-  Real* states;   // [steps - 1, ld]
-  Real* chain;    // [steps - 1, rows, ld]
+  Real* states;  // [steps - 1, ld]
+  Real* chain;   // [steps - 1, rows, ld]
 
   VIDA_BOTH static long elements(const GainShape& s) {
     return StepWork<Real>::elements(s.n) + static_cast<long>(s.rows) * halo_ld(s.ld) + (s.steps - 1) * (s.ld + s.nn());
   }
   VIDA_FN ForecastWork(Real* memory, const GainShape& s)
-      : step(memory, s.n), T(memory + StepWork<Real>::elements(s.n) + kHalo), t_ld(halo_ld(s.ld)),
-        states(T - kHalo + static_cast<long>(s.rows) * t_ld), chain(states + (s.steps - 1) * s.ld) {}
+      : step(memory, s.n),
+        T(memory + StepWork<Real>::elements(s.n) + kHalo),
+        t_ld(halo_ld(s.ld)),
+        states(T - kHalo + static_cast<long>(s.rows) * t_ld),
+        chain(states + (s.steps - 1) * s.ld) {}
 };
 
 /// One Runge-Kutta step of the mean, next_mean = psi(mean). Leaves its linearisation in work.step and T = J C with its
 /// halo in work.T.
 template <class Team, class Real>
-VIDA_FN void linearise(Team team, const GainShape& s, Real dt, Real forcing, const Real* ones, const Real* mean, const Real* C,
-                       const ForecastWork<Real>& work, Real* next_mean) {
+VIDA_FN void linearise(Team team, const GainShape& s, Real dt, Real forcing, const Real* ones, const Real* mean,
+                       const Real* C, const ForecastWork<Real>& work, Real* next_mean) {
   runge_kutta_step(team, s.n, dt, forcing, mean, work.step, next_mean);
   team.sync();
   step_jacobian(team, s.n, dt, ones, work.step);
@@ -229,28 +235,30 @@ VIDA_FN void linearise(Team team, const GainShape& s, Real dt, Real forcing, con
 /// The same with the covariance: next_C = J C J' + addend (null: 0).
 template <class Team, class Real>
 VIDA_FN void forecast_step(Team team, const GainShape& s, Real dt, Real forcing, const Real* ones, const Real* mean,
-                           const Real* C, const Real* addend, const ForecastWork<Real>& work, Real* next_mean, Real* next_C) {
+                           const Real* C, const Real* addend, const ForecastWork<Real>& work, Real* next_mean,
+                           Real* next_C) {
   using Pack = typename Team::template Pack<Real>;
   linearise(team, s, dt, forcing, ones, mean, C, work, next_mean);
   team.sync();
   times_band_transposed<kBandLow, kBandHigh>(team, s.n, work.T, work.t_ld, work.step.jacobian(), work.step.stride,
                                              [&](int i, int j, Pack value) {
-    if (addend) value += load<Pack>(addend + i * s.ld + j);
-    store(next_C + i * s.ld + j, value);
-  });
+                                               if (addend) value += load<Pack>(addend + i * s.ld + j);
+                                               store(next_C + i * s.ld + j, value);
+                                             });
 }
 
 /// The forecast of a whole cycle. After it work.step and work.T belong to the last step; work.states[k], work.chain[k]
 /// hold mean and covariance before step k + 1.
 template <class Team, class Real>
-VIDA_FN void forecast(Team team, const GainShape& s, const GainData<Real>& data, long d, const Real* mean, const Real* C,
-                      const ForecastWork<Real>& work, Real* next_mean, Real* next_C) {
+VIDA_FN void forecast(Team team, const GainShape& s, const GainData<Real>& data, long d, const Real* mean,
+                      const Real* C, const ForecastWork<Real>& work, Real* next_mean, Real* next_C) {
   for (int k = 0; k < s.steps; ++k) {
     const bool last = k + 1 == s.steps;
     const Real* from_mean = k == 0 ? mean : work.states + (k - 1) * s.ld;
     const Real* from_C = k == 0 ? C : work.chain + (k - 1) * s.nn();
-    forecast_step(team, s, data.dt[d], data.forcing[d], data.ones, from_mean, from_C, last ? data.Q + d * s.nn() : nullptr,
-                  work, last ? next_mean : work.states + k * s.ld, last ? next_C : work.chain + k * s.nn());
+    forecast_step(team, s, data.dt[d], data.forcing[d], data.ones, from_mean, from_C,
+                  last ? data.Q + d * s.nn() : nullptr, work, last ? next_mean : work.states + k * s.ld,
+                  last ? next_C : work.chain + k * s.nn());
     if (!last) team.sync();
   }
 }

@@ -15,11 +15,11 @@ struct AdjointState {
 
   VIDA_BOTH static long elements(const GainShape& s) { return 3 * s.nn() + s.np() + s.ld; }
   VIDA_FN Real* base(const GainShape& s, long item) const { return memory + item * elements(s); }
-  VIDA_FN Real* covariance(const GainShape& s, long item) const { return base(s, item); }           // [rows, ld]
-  VIDA_FN Real* through_A(const GainShape& s, long item) const { return base(s, item) + s.nn(); }   // sum Y C^
+  VIDA_FN Real* covariance(const GainShape& s, long item) const { return base(s, item); }          // [rows, ld]
+  VIDA_FN Real* through_A(const GainShape& s, long item) const { return base(s, item) + s.nn(); }  // sum Y C^
   VIDA_FN Real* covariance_sum(const GainShape& s, long item) const { return base(s, item) + 2 * s.nn(); }
-  VIDA_FN Real* gain(const GainShape& s, long item) const { return base(s, item) + 3 * s.nn(); }    // [rows, lp]
-  VIDA_FN Real* mean(const GainShape& s, long item) const { return gain(s, item) + s.np(); }        // [ld]
+  VIDA_FN Real* gain(const GainShape& s, long item) const { return base(s, item) + 3 * s.nn(); }  // [rows, lp]
+  VIDA_FN Real* mean(const GainShape& s, long item) const { return gain(s, item) + s.np(); }      // [ld]
 };
 
 /// item = problem; cycles first + count - 1 down to first.
@@ -51,8 +51,9 @@ struct GainBackward {
     Real* memory = team.template scratch<Real>();
     const ForecastWork<Real> work(memory, s);
     const AdjointWork<Real> slopes(memory + ForecastWork<Real>::elements(s), n);
-    Real* band_bar = memory + ForecastWork<Real>::elements(s) + AdjointWork<Real>::elements(n);  // of J, then J itself transposed
-    Real* bar = band_bar + kBandSize * ring_stride(n);  // sensitivity of C, then of C^
+    Real* band_bar =
+        memory + ForecastWork<Real>::elements(s) + AdjointWork<Real>::elements(n);  // of J, then J itself transposed
+    Real* bar = band_bar + kBandSize * ring_stride(n);                              // sensitivity of C, then of C^
     Real* forecast_C = bar + s.nn();
     Real* Y = forecast_C + s.nn();
     Real* mean_bar = Y + s.nn();
@@ -120,7 +121,8 @@ struct GainBackward {
 
       for (int k = s.steps - 1; k >= 0; --k) {
         if (k + 1 < s.steps || !complete)
-          linearise(team, s, data.dt[d], data.forcing[d], data.ones, k == 0 ? previous_mean : work.states + (k - 1) * ld,
+          linearise(team, s, data.dt[d], data.forcing[d], data.ones,
+                    k == 0 ? previous_mean : work.states + (k - 1) * ld,
                     k == 0 ? previous_C : work.chain + (k - 1) * s.nn(), work, forecast_mean);
         team.sync();
         band_adjoint<kBandLow, kBandHigh>(team, n, bar, ld, work.T, work.t_ld, band_bar, band_ld);
@@ -133,8 +135,9 @@ struct GainBackward {
         team.sync();
         close_columns(team, n, work.T, work.t_ld, kBandHigh, -kBandLow);
         team.sync();
-        times_band_transposed<-kBandHigh, -kBandLow>(team, n, work.T, work.t_ld, band_bar, band_ld,
-                                                     [&](int i, int k2, Pack value) { store(bar + i * ld + k2, value); });
+        times_band_transposed<-kBandHigh, -kBandLow>(
+            team, n, work.T, work.t_ld, band_bar, band_ld,
+            [&](int i, int k2, Pack value) { store(bar + i * ld + k2, value); });
         team.sync();
       }
       copy(team, 1, ld, state_bar, mean_bar);

@@ -16,9 +16,15 @@ struct Trajectory {
   Real* checkpoints;  // [item, stretches, rows, ld]; null when one stretch holds everything
   long cycles, slots, stretches;
 
-  VIDA_FN Real* mean(const GainShape& s, long item, long slot) const { return means + (item * (cycles + 1) + slot) * s.ld; }
-  VIDA_FN Real* covariance(const GainShape& s, long item, long slot) const { return covariances + (item * slots + slot) * s.nn(); }
-  VIDA_FN Real* checkpoint(const GainShape& s, long item, long k) const { return checkpoints + (item * stretches + k) * s.nn(); }
+  VIDA_FN Real* mean(const GainShape& s, long item, long slot) const {
+    return means + (item * (cycles + 1) + slot) * s.ld;
+  }
+  VIDA_FN Real* covariance(const GainShape& s, long item, long slot) const {
+    return covariances + (item * slots + slot) * s.nn();
+  }
+  VIDA_FN Real* checkpoint(const GainShape& s, long item, long k) const {
+    return checkpoints + (item * stretches + k) * s.nn();
+  }
 };
 
 /// item = problem; cycles first .. last - 1 of stretch number `stretch`.
@@ -64,8 +70,8 @@ struct GainForward {
                                               gains + item * s.np(), data.H + d * s.pn(), data.R + d * s.pp(), y);
       Real* mean = trajectory.mean(s, item, j + 1);
       Real* C = trajectory.covariance(s, item, j - first + 1);
-      forecast(team, s, data, d, trajectory.mean(s, item, j), trajectory.covariance(s, item, j - first), work, forecast_mean,
-               forecast_C);
+      forecast(team, s, data, d, trajectory.mean(s, item, j), trajectory.covariance(s, item, j - first), work,
+               forecast_mean, forecast_C);
       team.sync();
       innovation(team, s, y, forecast_mean, op.Ht, residual);
       gemm(team, s.n, s.ld, s.n, op.A, s.ld, forecast_C, s.ld, Assign<Real>{product, s.ld});
@@ -76,7 +82,8 @@ struct GainForward {
       team.sync();
     }
     if (keep_checkpoint)
-      copy(team, s.rows, s.ld, trajectory.covariance(s, item, last - first), trajectory.checkpoint(s, item, stretch + 1));
+      copy(team, s.rows, s.ld, trajectory.covariance(s, item, last - first),
+           trajectory.checkpoint(s, item, stretch + 1));
     static_assert(W >= 1);
   }
 };

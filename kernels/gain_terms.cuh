@@ -49,12 +49,14 @@ struct GainTerms {
 
   static long monte_carlo_scratch(const GainShape& s, int samples) {
     const long rows = padded(samples, kTileRows);
-    return samples ? 4 * s.nn() + 3 * rows * s.ld + 2 * rows * s.lp + s.rows * padded(samples, 16) + padded(samples, 16) : 0;
+    return samples ? 4 * s.nn() + 3 * rows * s.ld + 2 * rows * s.lp + s.rows * padded(samples, 16) + padded(samples, 16)
+                   : 0;
   }
   static std::size_t scratch_bytes(const GainShape& s, int samples) {
-    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + 2 * s.nn() + 3 * s.ld + 2 * s.lp +
-                                                   padded(s.rows, 16) + 2 * padded(s.n, kBlock) + 16 + spd_scratch(s.n, s.ld) +
-                                                   OperatorCache<Real>::elements(s) + monte_carlo_scratch(s, samples));
+    return sizeof(Real) *
+           static_cast<std::size_t>(ForecastWork<Real>::elements(s) + 2 * s.nn() + 3 * s.ld + 2 * s.lp +
+                                    padded(s.rows, 16) + 2 * padded(s.n, kBlock) + 16 + spd_scratch(s.n, s.ld) +
+                                    OperatorCache<Real>::elements(s) + monte_carlo_scratch(s, samples));
   }
 
   template <class Team>
@@ -109,7 +111,8 @@ struct GainTerms {
       EightSums<Real> trace;
       for (int i = 0; i < n; ++i) trace.part[i % 8] += Z[i * ld + i];
       const Real log_det = log_determinant(n, pivots);
-      const Real kl = Real(0.5) * (trace.total() + dot(team, n, shift, dual) - Real(n) + log_determinant(n, forecast_pivots) - log_det);
+      const Real kl = Real(0.5) * (trace.total() + dot(team, n, shift, dual) - Real(n) +
+                                   log_determinant(n, forecast_pivots) - log_det);
       const Real misfit = dot(team, s.p, residual, weighted) + total_of(n, row_sums);
       Real* value = values + (item * data.cycles + j) * kCycleValues;
       const bool silent = observed == Real(0);  // no observation: the analysis is the forecast, and costs nothing
@@ -147,28 +150,32 @@ struct GainTerms {
   /// Replaces the expectation by the mean over reparametrised draws u = m + L z, L = chol(C), and adds its
   /// sensitivities, carried from L to C by C_bar = sym(L^-T Phi(L' L_bar) L^-1), Phi = lower triangle, diagonal halved.
   template <class Team>
-  VIDA_FN void sample_expectation(Team team, const GainOperators<Real>& op, long d, long item, long j, long c, const Real* C,
-                                  const Real* inverse, const Real* mean, const Real* y, Real* memory) const {
+  VIDA_FN void sample_expectation(Team team, const GainOperators<Real>& op, long d, long item, long j, long c,
+                                  const Real* C, const Real* inverse, const Real* mean, const Real* y,
+                                  Real* memory) const {
     using Pack = typename Team::template Pack<Real>;
     const GainShape& s = shape;
     const int n = s.n, ld = s.ld, samples = draws.samples;
-    const int sample_rows = static_cast<int>(padded(samples, kTileRows)), sample_ld = static_cast<int>(padded(samples, 16));
+    const int sample_rows = static_cast<int>(padded(samples, kTileRows)),
+              sample_ld = static_cast<int>(padded(samples, 16));
     Real* L = memory;
     Real* Lt = L + s.nn();
     Real* first_product = Lt + s.nn();
     Real* second_product = first_product + s.nn();
-    Real* z = second_product + s.nn();          // [sample, ld]
-    Real* u = z + sample_rows * ld;             // [sample, ld]
-    Real* g = u + sample_rows * ld;             // d misfit / d u  [sample, ld]
-    Real* r = g + sample_rows * ld;             // y - H u  [sample, lp]
-    Real* weighted = r + sample_rows * s.lp;    // R^-1 r  [sample, lp]
-    Real* gt = weighted + sample_rows * s.lp;   // g'  [rows, sample_ld]
-    Real* misfits = gt + s.rows * sample_ld;    // [sample]
+    Real* z = second_product + s.nn();         // [sample, ld]
+    Real* u = z + sample_rows * ld;            // [sample, ld]
+    Real* g = u + sample_rows * ld;            // d misfit / d u  [sample, ld]
+    Real* r = g + sample_rows * ld;            // y - H u  [sample, lp]
+    Real* weighted = r + sample_rows * s.lp;   // R^-1 r  [sample, lp]
+    Real* gt = weighted + sample_rows * s.lp;  // g'  [rows, sample_ld]
+    Real* misfits = gt + s.rows * sample_ld;   // [sample]
 
     copy(team, s.rows, ld, C, L);
-    const std::uint32_t step = draws.iteration * static_cast<std::uint32_t>(data.cycles) + static_cast<std::uint32_t>(j);
+    const std::uint32_t step =
+        draws.iteration * static_cast<std::uint32_t>(data.cycles) + static_cast<std::uint32_t>(j);
     for (int e = team.rank(); e < samples * n; e += team.size())
-      z[e / n * ld + e % n] = standard_normal<Real>(draws.seed[d], 5, draws.problem[d], step, static_cast<std::uint32_t>(e));
+      z[e / n * ld + e % n] =
+          standard_normal<Real>(draws.seed[d], 5, draws.problem[d], step, static_cast<std::uint32_t>(e));
     team.sync();
     cholesky(team, n, L, ld);
     team.sync();
@@ -191,7 +198,8 @@ struct GainTerms {
     const Real share = Real(1) / Real(samples);
     if (team.rank() == 0 && op.scalars[1] != Real(0))
       values[(item * data.cycles + j) * kCycleValues + 1] =
-          Real(-0.5) * (share * total_of(samples, misfits) + op.scalars[1] * Real(1.8378770664093454836) + op.scalars[0]);
+          Real(-0.5) *
+          (share * total_of(samples, misfits) + op.scalars[1] * Real(1.8378770664093454836) + op.scalars[0]);
     if (!terms.memory || op.scalars[1] == Real(0)) return;
 
     Real* mean_bar = terms.mean(s, item, c);

@@ -10,8 +10,8 @@
 
 namespace vida::kernels {
 
-inline constexpr int kHalo = 16;        // elements before a ring array: one pack of any type
-inline constexpr int kBandLow = -8;     // diagonals of the Jacobian of one step
+inline constexpr int kHalo = 16;     // elements before a ring array: one pack of any type
+inline constexpr int kBandLow = -8;  // diagonals of the Jacobian of one step
 inline constexpr int kBandHigh = 4;
 inline constexpr int kBandSize = kBandHigh - kBandLow + 1;
 
@@ -51,14 +51,15 @@ struct StepWork {
   VIDA_BOTH static long elements(int n) { return static_cast<long>(kArrays) * ring_stride(n); }
   VIDA_FN StepWork(Real* work, int n) : memory(work + kHalo), stride(ring_stride(n)) {}
 
-  VIDA_FN Real* stage(int s) const { return memory + s * stride; }                       // s = 0 .. 3
+  VIDA_FN Real* stage(int s) const { return memory + s * stride; }                                 // s = 0 .. 3
   VIDA_FN Real* product(int s) const { return memory + (s == 0 ? 4 : s == 1 ? 8 : 15) * stride; }  // lowest diagonal
-  VIDA_FN Real* jacobian() const { return memory + 25 * stride; }                        // diagonal -8
+  VIDA_FN Real* jacobian() const { return memory + 25 * stride; }                                  // diagonal -8
 };
 
 /// Stages of one step from v (no halo needed) into work.stage(0..3), and the result into `next`.
 template <class Team, class Real>
-VIDA_FN void runge_kutta_step(Team team, int n, Real dt, Real forcing, const Real* v, const StepWork<Real>& work, Real* next) {
+VIDA_FN void runge_kutta_step(Team team, int n, Real dt, Real forcing, const Real* v, const StepWork<Real>& work,
+                              Real* next) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const Real ahead[3] = {dt * Real(0.5), dt * Real(0.5), dt};
@@ -96,8 +97,8 @@ VIDA_FN Pack slope_times(const Real* u, const Real* m, int stride, int o, int i)
 /// Diagonals of K = D(u) M (Low - 2 .. High + 1): product <- I + ahead K, and jacobian += weight K (or = when first,
 /// with the identity). product may be null.
 template <int Low, int High, class Team, class Real>
-VIDA_FN void chain_stage(Team team, int n, const Real* u, const Real* m, int stride, Real ahead, Real weight, bool first,
-                         Real* product, Real* jacobian) {
+VIDA_FN void chain_stage(Team team, int n, const Real* u, const Real* m, int stride, Real ahead, Real weight,
+                         bool first, Real* product, Real* jacobian) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const int packs = (n + W - 1) / W;
@@ -116,7 +117,8 @@ VIDA_FN void chain_stage(Team team, int n, const Real* u, const Real* m, int str
   });
 }
 
-/// The Jacobian's diagonals from the stages that runge_kutta_step left in `work`. `ones` is a ring array of ones with halo.
+/// The Jacobian's diagonals from the stages that runge_kutta_step left in `work`. `ones` is a ring array of ones with
+/// halo.
 template <class Team, class Real>
 VIDA_FN void step_jacobian(Team team, int n, Real dt, const Real* ones, const StepWork<Real>& work) {
   const int stride = work.stride;
@@ -131,16 +133,18 @@ VIDA_FN void step_jacobian(Team team, int n, Real dt, const Real* ones, const St
   team.sync();
   close(work.product(0), 4);
   team.sync();
-  chain_stage<-2, 1>(team, n, work.stage(1), work.product(0), stride, half, third, false, work.product(1), work.jacobian());
+  chain_stage<-2, 1>(team, n, work.stage(1), work.product(0), stride, half, third, false, work.product(1),
+                     work.jacobian());
   team.sync();
   close(work.product(1), 7);
   team.sync();
-  chain_stage<-4, 2>(team, n, work.stage(2), work.product(1), stride, dt, third, false, work.product(2), work.jacobian());
+  chain_stage<-4, 2>(team, n, work.stage(2), work.product(1), stride, dt, third, false, work.product(2),
+                     work.jacobian());
   team.sync();
   close(work.product(2), 10);
   team.sync();
-  chain_stage<-6, 3>(team, n, work.stage(3), work.product(2), stride, Real(0), sixth, false, static_cast<Real*>(nullptr),
-                     work.jacobian());
+  chain_stage<-6, 3>(team, n, work.stage(3), work.product(2), stride, Real(0), sixth, false,
+                     static_cast<Real*>(nullptr), work.jacobian());
 }
 
 }  // namespace vida::kernels

@@ -47,8 +47,8 @@ VIDA_FN void gather_slope(Team team, int n, const Real* kbar, const Real* m, int
 /// Second half: the sensitivity of the previous stage's K (diagonals Low .. High, where I + ahead K = M), from this
 /// stage's kbar and the Jacobian's, target = weight jbar + ahead D' kbar.
 template <int Low, int High, class Team, class Real>
-VIDA_FN void slope_matrix_adjoint(Team team, int n, const Real* u, const Real* kbar, int stride, Real ahead, Real weight,
-                                  const Real* jbar, int jbar_stride, Real* target) {
+VIDA_FN void slope_matrix_adjoint(Team team, int n, const Real* u, const Real* kbar, int stride, Real ahead,
+                                  Real weight, const Real* jbar, int jbar_stride, Real* target) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const int packs = (n + W - 1) / W;
@@ -56,7 +56,8 @@ VIDA_FN void slope_matrix_adjoint(Team team, int n, const Real* u, const Real* k
     const int q = diagonal + Low;
     const int r = pack * W;
     const Real* k = kbar + (q - (Low - 2)) * stride + r;
-    const Pack sum = load<Pack>(u + r - 2) * load<Pack>(k + stride - 1) - load<Pack>(u + r + 1) * load<Pack>(k - 2 * stride + 2) +
+    const Pack sum = load<Pack>(u + r - 2) * load<Pack>(k + stride - 1) -
+                     load<Pack>(u + r + 1) * load<Pack>(k - 2 * stride + 2) +
                      (load<Pack>(u + r + 2) - load<Pack>(u + r - 1)) * load<Pack>(k - stride + 1) - load<Pack>(k);
     store(target + (q - Low) * stride + r, weight * load<Pack>(jbar + (q - kBandLow) * jbar_stride + r) + ahead * sum);
   });

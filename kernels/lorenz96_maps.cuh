@@ -54,7 +54,8 @@ struct Lorenz96Maps {
       if (map == Lorenz96Map::tangent) {
         for (int i = team.rank(); i < n; i += team.size()) {
           Real sum = Real(0);
-          for (int o = 0; o < kBandSize; ++o) sum += work.jacobian()[o * work.stride + i] * other[on_ring(i + o + kBandLow, n)];
+          for (int o = 0; o < kBandSize; ++o)
+            sum += work.jacobian()[o * work.stride + i] * other[on_ring(i + o + kBandLow, n)];
           vector[i] = sum;
         }
         team.sync();

@@ -18,7 +18,8 @@ VIDA_BOTH constexpr long spd_scratch(int n, int ld) {
 template <class Team, class Real>
 VIDA_FN void eliminate(const Real* from, Real* to, int row, int column, int k, Real inverse) {
   using Octet = typename Team::template Octet<Real>;
-  const Octet pivot_row = Team::template with_element<Real>(load<Octet>(from + k * kBlock + column), k - column, Real(1));
+  const Octet pivot_row =
+      Team::template with_element<Real>(load<Octet>(from + k * kBlock + column), k - column, Real(1));
   const Octet value = Team::template with_element<Real>(load<Octet>(from + row * kBlock + column), k - column, Real(0));
   const Octet scaled = pivot_row * inverse;
   store(to + row * kBlock + column, row == k ? scaled : value - from[row * kBlock + k] * scaled);
@@ -121,7 +122,8 @@ VIDA_FN void cholesky(Team team, int n, Real* A, int ld, bool semidefinite = fal
     const bool empty = semidefinite && !(pivot > Real(0));
     const Real inverse = empty ? Real(0) : Real(1) / std::sqrt(pivot);
     team.sync();
-    for (int i = k + team.rank(); i < n; i += team.size()) A[i * ld + k] = (i == k && empty) ? Real(0) : A[i * ld + k] * inverse;
+    for (int i = k + team.rank(); i < n; i += team.size())
+      A[i * ld + k] = (i == k && empty) ? Real(0) : A[i * ld + k] * inverse;
     for (int j = k + 1 + team.rank(); j < n; j += team.size()) A[k * ld + j] = Real(0);
     team.sync();
     for (int i = k + 1 + team.rank(); i < n; i += team.size())

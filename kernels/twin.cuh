@@ -8,8 +8,9 @@
 
 namespace vida::kernels {
 
-/// item = twin. v_0 = m0 + C0^(1/2) z, then per cycle `steps` Runge-Kutta steps plus Q^(1/2) z, observed with R^(1/2) z.
-/// All in float64. Factors are lower Cholesky factors; arrays are dense (not padded) but for a spare pack at the end.
+/// item = twin. v_0 = m0 + C0^(1/2) z, then per cycle `steps` Runge-Kutta steps plus Q^(1/2) z, observed with R^(1/2)
+/// z. All in float64. Factors are lower Cholesky factors; arrays are dense (not padded) but for a spare pack at the
+/// end.
 struct SimulateTwin {
   int n, p, steps;
   long cycles;
@@ -18,11 +19,13 @@ struct SimulateTwin {
   const std::uint32_t* problem;  // [item]
   const int* system_of;          // [item]
   const double *dt, *forcing;    // [system]
-  const double *m0, *C0, *Q, *R, *H;  // [system, n], [system, n, n] (factors of C0, Q), [system, p, p] (of R), [system, p, n]
-  double *truth, *y;             // [item, cycles, n], [item, cycles, p]
+  const double *m0, *C0, *Q, *R,
+      *H;             // [system, n], [system, n, n] (factors of C0, Q), [system, p, p] (of R), [system, p, n]
+  double *truth, *y;  // [item, cycles, n], [item, cycles, p]
 
   static std::size_t scratch_bytes(int n, int p) {
-    return sizeof(double) * static_cast<std::size_t>(StepWork<double>::elements(n) + 3 * padded(n, 16) + padded(p, 16) + 32);
+    return sizeof(double) *
+           static_cast<std::size_t>(StepWork<double>::elements(n) + 3 * padded(n, 16) + padded(p, 16) + 32);
   }
 
   template <class Team>
@@ -36,7 +39,8 @@ struct SimulateTwin {
     const long k = system_of[item];
     const auto draw = [&](std::uint32_t stream, long step, int count, double* into) {
       for (int i = team.rank(); i < count; i += team.size())
-        into[i] = standard_normal<double>(seed[item], stream, problem[item], static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(i));
+        into[i] = standard_normal<double>(seed[item], stream, problem[item], static_cast<std::uint32_t>(step),
+                                          static_cast<std::uint32_t>(i));
     };
     draw(3, 0, n, z);
     team.sync();
@@ -59,7 +63,8 @@ struct SimulateTwin {
       if (kept >= 0) {
         for (int i = team.rank(); i < n; i += team.size()) truth[(item * cycles + kept) * n + i] = state[i];
         for (int i = team.rank(); i < p; i += team.size())
-          y[(item * cycles + kept) * p + i] = row(H + k * p * n, n, i, n, state) + row(R + k * p * p, p, i, i + 1, noise);
+          y[(item * cycles + kept) * p + i] =
+              row(H + k * p * n, n, i, n, state) + row(R + k * p * p, p, i, i + 1, noise);
       }
       team.sync();
     }

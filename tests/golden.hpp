@@ -44,7 +44,8 @@ class Golden {
             .initial_covariance = scaled_identity(n, 1.0)};
   }
   static FilterProblem reference_problem(Matrix y, Matrix truth) {
-    return {.system = reference_system(static_cast<int>(y.extent(1))), .data = {.y = std::move(y), .truth = std::move(truth)}};
+    return {.system = reference_system(static_cast<int>(y.extent(1))),
+            .data = {.y = std::move(y), .truth = std::move(truth)}};
   }
 
  private:

@@ -35,8 +35,8 @@ class View {
   View() = default;
   View(T* data, Extents<Rank> extents) : data_(data), extents_(extents) {}
   template <class U>
-    requires(std::is_same_v<const U, T>)
-  View(const View<U, Rank>& other) : data_(other.data()), extents_(other.extents()) {}
+  requires(std::is_same_v<const U, T>) View(const View<U, Rank>& other)
+      : data_(other.data()), extents_(other.extents()) {}
 
   T* data() const { return data_; }
   const Extents<Rank>& extents() const { return extents_; }
@@ -47,8 +47,7 @@ class View {
   T* end() const { return data_ + size(); }
 
   template <class... Index>
-    requires(sizeof...(Index) == Rank)
-  T& operator()(Index... index) const {
+  requires(sizeof...(Index) == Rank) T& operator()(Index... index) const {
     const long position[] = {static_cast<long>(index)...};
     long offset = 0;
     for (int axis = 0; axis < Rank; ++axis) offset = offset * extents_[axis] + position[axis];
@@ -56,18 +55,12 @@ class View {
   }
 
   /// The sub-array at `index` of the first axis.
-  View<T, Rank - 1> operator[](long index) const
-    requires(Rank > 1)
-  {
+  View<T, Rank - 1> operator[](long index) const requires(Rank > 1) {
     Extents<Rank - 1> rest{};
     for (int axis = 1; axis < Rank; ++axis) rest[axis - 1] = extents_[axis];
     return {data_ + index * element_count<Rank - 1>(rest), rest};
   }
-  T& operator[](long index) const
-    requires(Rank == 1)
-  {
-    return data_[index];
-  }
+  T& operator[](long index) const requires(Rank == 1) { return data_[index]; }
 
  private:
   T* data_ = nullptr;
@@ -79,7 +72,8 @@ template <class T, int Rank>
 class Array {
  public:
   Array() = default;
-  explicit Array(Extents<Rank> extents, T value = T{}) : extents_(extents), data_(element_count<Rank>(extents), value) {}
+  explicit Array(Extents<Rank> extents, T value = T{})
+      : extents_(extents), data_(element_count<Rank>(extents), value) {}
 
   View<T, Rank> view() { return {data_.data(), extents_}; }
   View<const T, Rank> view() const { return {data_.data(), extents_}; }

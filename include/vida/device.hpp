@@ -9,9 +9,9 @@ namespace vida {
 class Executor;
 
 struct DeviceOptions {
-  std::string name = "auto";    ///< "auto", "cpu", "cuda" or "cuda:K"; auto takes the first usable GPU, else the CPU
-  int threads = 0;              ///< CPU threads; 0 takes every core this process may use
-  std::size_t memory_limit = 0; ///< bytes one call may plan with; 0 takes half of what is free
+  std::string name = "auto";     ///< "auto", "cpu", "cuda" or "cuda:K"; auto takes the first usable GPU, else the CPU
+  int threads = 0;               ///< CPU threads; 0 takes every core this process may use
+  std::size_t memory_limit = 0;  ///< bytes one call may plan with; 0 takes half of what is free
 };
 
 /// Where work runs. A Device owns its stream, its memory and its worker threads; nothing is global. Copies share it.
@@ -23,10 +23,10 @@ class Device {
   static Device cpu(int threads = 0) { return Device({.name = "cpu", .threads = threads}); }
 
   bool is_cuda() const;
-  int threads() const;              ///< CPU threads; 1 on a GPU
-  std::string name() const;         ///< "cpu" or "cuda:0"
-  std::string description() const;  ///< model of the processor
-  std::size_t memory_limit() const; ///< bytes
+  int threads() const;               ///< CPU threads; 1 on a GPU
+  std::string name() const;          ///< "cpu" or "cuda:0"
+  std::string description() const;   ///< model of the processor
+  std::size_t memory_limit() const;  ///< bytes
   Executor& executor() const { return *executor_; }
 
  private:

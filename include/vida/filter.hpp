@@ -22,12 +22,12 @@ void validate(const FilterProblem& problem);
 
 /// What a Gaussian filter leaves behind.
 struct FilterResult {
-  Matrix analysis_mean;        ///< [cycle, n]
-  Matrix analysis_cov_last;    ///< [n, n]
-  Matrix gain_last;            ///< [n, p]
-  Matrix gain_steady;          ///< mean gain of the last 50 cycles (of all, when there are fewer) [n, p]
-  double chi_square = 0;       ///< mean over cycles of d' (H C^ H' + R)^-1 d / p, d = y - H m^; NaN if nothing is observed
-  double mse = 0;              ///< mean squared error of analysis_mean over cycles and components; NaN without truth
+  Matrix analysis_mean;      ///< [cycle, n]
+  Matrix analysis_cov_last;  ///< [n, n]
+  Matrix gain_last;          ///< [n, p]
+  Matrix gain_steady;        ///< mean gain of the last 50 cycles (of all, when there are fewer) [n, p]
+  double chi_square = 0;  ///< mean over cycles of d' (H C^ H' + R)^-1 d / p, d = y - H m^; NaN if nothing is observed
+  double mse = 0;         ///< mean squared error of analysis_mean over cycles and components; NaN without truth
 };
 
 /// The extended Kalman filter with the exact Jacobian of the Runge-Kutta steps, without inflation (Jazwinski 1970).

@@ -12,8 +12,8 @@
 namespace vida {
 
 /// Which entries of K are free and which are tied: K[i, j] = parameter[index(i, j)], or 0 where index is -1.
-/// With pos_j the component that observation j sees: "diagonal" keeps i = pos_j, "banded:W" the cyclic |i - pos_j| <= W,
-/// "circulant" ties K[i, j] = g[(i - pos_j) mod n]; "full" is free.
+/// With pos_j the component that observation j sees: "diagonal" keeps i = pos_j, "banded:W" the cyclic |i - pos_j| <=
+/// W, "circulant" ties K[i, j] = g[(i - pos_j) mod n]; "full" is free.
 class GainStructure {
  public:
   /// Throws InvalidArgument for an unknown name, and when the observations are not single components in a pattern that
@@ -47,13 +47,13 @@ struct GainObjectiveOptions {
 
 /// The value of the objective at one gain.
 struct GainValue {
-  double cost = 0;            ///< sum over cycles of kl - loglik; not finite when a covariance is not positive definite
-  std::vector<double> kl;     ///< KL(analysis || forecast) per cycle
-  std::vector<double> loglik; ///< E log N(y; H u, R), u ~ analysis, per cycle
-  Matrix gradient;            ///< d cost / d K [n, p], empty when not asked for
-  Matrix analysis_mean;       ///< [cycle, n]
-  Matrix analysis_cov_last;   ///< [n, n]
-  double kl_to_reference = 0; ///< mean over cycles of KL(analysis || EKF analysis); NaN without track_ekf()
+  double cost = 0;         ///< sum over cycles of kl - loglik; not finite when a covariance is not positive definite
+  std::vector<double> kl;  ///< KL(analysis || forecast) per cycle
+  std::vector<double> loglik;  ///< E log N(y; H u, R), u ~ analysis, per cycle
+  Matrix gradient;             ///< d cost / d K [n, p], empty when not asked for
+  Matrix analysis_mean;        ///< [cycle, n]
+  Matrix analysis_cov_last;    ///< [n, n]
+  double kl_to_reference = 0;  ///< mean over cycles of KL(analysis || EKF analysis); NaN without track_ekf()
 };
 
 /// cost(K) = sum_j KL(N(m_j, C_j) || N(m^_j, C^_j)) - E_{u ~ N(m_j, C_j)} log N(y_j; H u, R) for the fixed-gain filter,
@@ -62,7 +62,8 @@ struct GainValue {
 class GainObjective {
  public:
   /// Validates the problems and takes what memory they share. Throws InvalidArgument, OutOfMemory.
-  GainObjective(const Device& device, std::span<const FilterProblem> problems, const GainObjectiveOptions& options = {});
+  GainObjective(const Device& device, std::span<const FilterProblem> problems,
+                const GainObjectiveOptions& options = {});
   ~GainObjective();
   GainObjective(GainObjective&&) noexcept;
 
@@ -86,9 +87,9 @@ class GainObjective {
 
 /// One learning run of a batch: which problems share its gain, where it starts, how far it steps.
 struct GainRun {
-  std::vector<long> problems;   ///< trajectories that share the gain; the cost is their mean
-  Matrix initial_gain;          ///< K_0 [n, p]
-  double step = 1e-5;           ///< gradient descent: on the sum over cycles; Adam: learning rate on the mean over cycles
+  std::vector<long> problems;  ///< trajectories that share the gain; the cost is their mean
+  Matrix initial_gain;         ///< K_0 [n, p]
+  double step = 1e-5;  ///< gradient descent: on the sum over cycles; Adam: learning rate on the mean over cycles
 };
 
 struct LearnGainOptions {
@@ -96,7 +97,7 @@ struct LearnGainOptions {
   std::string structure = "full";
   std::string optimizer = "gradient-descent";  ///< or "adam"
   long iterations = 100;
-  bool track_ekf = true;                       ///< compute the EKF and the distance to it at every iteration
+  bool track_ekf = true;  ///< compute the EKF and the distance to it at every iteration
 };
 
 /// Where a learning run stands, for progress lines. Return false to stop: runs end at their current gains.
@@ -106,12 +107,12 @@ struct GainProgress {
     long run = 0;
     double cost = 0, mse = 0, kl_to_ekf = 0;
   };
-  long iteration = 0;             ///< evaluations done so far in this group of runs
+  long iteration = 0;  ///< evaluations done so far in this group of runs
   long iterations = 0;
-  double cost = 0;                ///< mean over the runs of this group
+  double cost = 0;  ///< mean over the runs of this group
   double elapsed_seconds = 0;
   double remaining_seconds = 0;
-  std::vector<Point> points;      ///< the runs that are still learning
+  std::vector<Point> points;  ///< the runs that are still learning
 };
 using GainProgressFunction = std::function<bool(const GainProgress&)>;
 

@@ -9,7 +9,8 @@
 
 namespace vida {
 
-/// v_{j+1} = Psi(v_j) + N(0, Q),  y_{j+1} = H v_{j+1} + N(0, R),  v_0 ~ N(m0, C0); Psi is `steps_per_cycle` model steps.
+/// v_{j+1} = Psi(v_j) + N(0, Q),  y_{j+1} = H v_{j+1} + N(0, R),  v_0 ~ N(m0, C0); Psi is `steps_per_cycle` model
+/// steps.
 struct StateSpaceModel {
   Lorenz96 model;
   int steps_per_cycle = 1;
@@ -34,7 +35,7 @@ struct Observations {
 
 struct TwinOptions {
   long cycles = 1000;
-  long spin_up = 0;           ///< cycles that the truth runs before the first observed one
+  long spin_up = 0;  ///< cycles that the truth runs before the first observed one
   std::uint64_t seed = 0;
   std::uint32_t problem = 0;  ///< number of the twin among those that share a seed
 };

@@ -23,7 +23,8 @@ std::string built_for(const CudaStatus& status) { return fmt::format("(built for
 
 std::shared_ptr<Executor> make_executor(const DeviceOptions& options) {
   if (options.threads < 0)
-    throw InvalidArgument(fmt::format("--threads {}: expected a number of CPU threads, or 0 for all cores", options.threads));
+    throw InvalidArgument(
+        fmt::format("--threads {}: expected a number of CPU threads, or 0 for all cores", options.threads));
   const std::string& name = options.name;
   if (name == "cpu") return host::make_executor(options);
   if (name != "auto" && name.rfind("cuda", 0) != 0)
@@ -38,8 +39,10 @@ std::shared_ptr<Executor> make_executor(const DeviceOptions& options) {
 #endif
   if (name == "auto") return host::make_executor(options);
   if (!status.built)
-    throw DeviceError(fmt::format("--device {}: this build holds no CUDA kernels. Configure with -DVIDA_CUDA=ON, or run "
-                                  "with --device cpu.", name));
+    throw DeviceError(
+        fmt::format("--device {}: this build holds no CUDA kernels. Configure with -DVIDA_CUDA=ON, or run "
+                    "with --device cpu.",
+                    name));
   throw DeviceError(fmt::format("--device {}: {} {}. Run with --device cpu, or see 'vida info'.", name, status.reason,
                                 built_for(status)));
 }

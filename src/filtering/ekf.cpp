@@ -42,12 +42,14 @@ std::vector<FilterResult> run_ekf(const FilterBatch<Real>& batch, long first, lo
   std::vector<int> which(static_cast<std::size_t>(count));
   std::iota(which.begin(), which.end(), static_cast<int>(first));
   const auto data_of = uploaded(executor, which);
-  Buffer<Real> last(executor, static_cast<std::size_t>(count * s.np())), steady(executor, static_cast<std::size_t>(count * s.np())),
+  Buffer<Real> last(executor, static_cast<std::size_t>(count * s.np())),
+      steady(executor, static_cast<std::size_t>(count * s.np())),
       chi(executor, static_cast<std::size_t>(count * cycles));
   last.clear(), steady.clear();
   using Kernel = kernels::ExtendedKalmanFilter<Real>;
   launch(executor, {.items = count, .scratch_bytes = Kernel::scratch_bytes(s)},
-         Kernel{s, batch.data(), data_of.data(), trajectory, last.data(), steady.data(), chi.data(), std::min(cycles, kSteadyCycles)});
+         Kernel{s, batch.data(), data_of.data(), trajectory, last.data(), steady.data(), chi.data(),
+                std::min(cycles, kSteadyCycles)});
 
   const auto gains_last = last.download(), gains_steady = steady.download(), chi_squares = chi.download();
   std::vector<Real> means(static_cast<std::size_t>((cycles + 1) * s.ld)), covariance(static_cast<std::size_t>(s.nn()));
@@ -60,7 +62,8 @@ std::vector<FilterResult> run_ekf(const FilterBatch<Real>& batch, long first, lo
                         .gain_last = unpadded(gains_last.data() + i * s.np(), s.n, s.p, s.lp),
                         .gain_steady = unpadded(gains_steady.data() + i * s.np(), s.n, s.p, s.lp)};
     const auto* chi_of = chi_squares.data() + i * cycles;
-    result.chi_square = std::accumulate(chi_of, chi_of + cycles, 0.0) / static_cast<double>(batch.observed_cycles(first + i));
+    result.chi_square =
+        std::accumulate(chi_of, chi_of + cycles, 0.0) / static_cast<double>(batch.observed_cycles(first + i));
     result.mse = mean_squared_error(result.analysis_mean, batch.truth(first + i));
     results.push_back(std::move(result));
   }
@@ -70,7 +73,8 @@ std::vector<FilterResult> run_ekf(const FilterBatch<Real>& batch, long first, lo
 template std::vector<FilterResult> run_ekf(const FilterBatch<float>&, long, long, const kernels::Trajectory<float>&);
 template std::vector<FilterResult> run_ekf(const FilterBatch<double>&, long, long, const kernels::Trajectory<double>&);
 
-std::vector<FilterResult> extended_kalman_filter(const Device& device, std::span<const FilterProblem> problems, Precision precision) {
+std::vector<FilterResult> extended_kalman_filter(const Device& device, std::span<const FilterProblem> problems,
+                                                 Precision precision) {
   if (problems.empty()) return {};
   validate_batch(problems);
   return precision == Precision::float32 ? run_all<float>(device, problems) : run_all<double>(device, problems);

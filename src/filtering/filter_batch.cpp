@@ -20,8 +20,8 @@ FilterBatch<Real>::FilterBatch(Executor& executor, std::span<const FilterProblem
             .incomplete = 0};
   const auto elements = [&](long each) { return std::vector<Real>(static_cast<std::size_t>(size_ * each), Real(0)); };
   const long ld = shape_.ld, lp = shape_.lp;
-  auto dt = elements(1), forcing = elements(1), H = elements(shape_.pn()), R = elements(shape_.pp()), Q = elements(shape_.nn()),
-       m0 = elements(ld), C0 = elements(shape_.nn()), y = elements(cycles_ * lp);
+  auto dt = elements(1), forcing = elements(1), H = elements(shape_.pn()), R = elements(shape_.pp()),
+       Q = elements(shape_.nn()), m0 = elements(ld), C0 = elements(shape_.nn()), y = elements(cycles_ * lp);
   std::vector<std::uint64_t> seeds;
   std::vector<std::uint32_t> numbers;
   for (long i = 0; i < size_; ++i) {
@@ -47,7 +47,8 @@ FilterBatch<Real>::FilterBatch(Executor& executor, std::span<const FilterProblem
     seeds.push_back(problem.seed);
     numbers.push_back(problem.number);
   }
-  dt_ = uploaded(executor, dt), forcing_ = uploaded(executor, forcing), H_ = uploaded(executor, H), R_ = uploaded(executor, R);
+  dt_ = uploaded(executor, dt), forcing_ = uploaded(executor, forcing), H_ = uploaded(executor, H),
+  R_ = uploaded(executor, R);
   Q_ = uploaded(executor, Q), m0_ = uploaded(executor, m0), C0_ = uploaded(executor, C0), y_ = uploaded(executor, y);
   ones_ = uploaded(executor, std::vector<Real>(static_cast<std::size_t>(kernels::ring_stride(n)), Real(1)));
   seeds_ = uploaded(executor, seeds), numbers_ = uploaded(executor, numbers);
@@ -55,8 +56,10 @@ FilterBatch<Real>::FilterBatch(Executor& executor, std::span<const FilterProblem
 
 template <class Real>
 kernels::GainData<Real> FilterBatch<Real>::data() const {
-  return {dt_.data(), forcing_.data(), H_.data(), R_.data(), Q_.data(), m0_.data(), C0_.data(), y_.data(),
-          ones_.data() + kernels::kHalo, cycles_};
+  return {dt_.data(), forcing_.data(), H_.data(),
+          R_.data(),  Q_.data(),       m0_.data(),
+          C0_.data(), y_.data(),       ones_.data() + kernels::kHalo,
+          cycles_};
 }
 
 template class FilterBatch<float>;

@@ -7,11 +7,12 @@
 
 namespace vida {
 
-std::vector<FilterResult> fixed_gain_filter(const Device& device, std::span<const FilterProblem> problems, std::span<const Matrix> gains,
-                                            Precision precision) {
+std::vector<FilterResult> fixed_gain_filter(const Device& device, std::span<const FilterProblem> problems,
+                                            std::span<const Matrix> gains, Precision precision) {
   if (problems.empty()) return {};
   if (problems.size() != gains.size())
-    throw InvalidArgument(fmt::format("fixed_gain_filter got {} problems and {} gains; give one gain per problem.", problems.size(), gains.size()));
+    throw InvalidArgument(fmt::format("fixed_gain_filter got {} problems and {} gains; give one gain per problem.",
+                                      problems.size(), gains.size()));
   for (const Matrix& gain : gains) validate_gain(gain, problems[0].system);
   const auto engine = GainEngine::make(device, problems, {.precision = precision});
   std::vector<long> all(problems.size());

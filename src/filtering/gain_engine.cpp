@@ -16,7 +16,8 @@ using namespace kernels;
 
 std::size_t count_of(long elements) { return static_cast<std::size_t>(elements); }
 
-/// How the cycles are cut: into stretches whose covariances are held together, and those into chunks whose cost terms are.
+/// How the cycles are cut: into stretches whose covariances are held together, and those into chunks whose cost terms
+/// are.
 struct Cut {
   long cycles, stretch, chunk;
   long stretches() const { return (cycles + stretch - 1) / stretch; }
@@ -38,7 +39,8 @@ class TypedEngine final : public GainEngine {
       : executor_(device.executor()),
         batch_(executor_, problems),
         options_(options),
-        cut_{batch_.cycles(), options.checkpoint_interval > 0 ? std::min(options.checkpoint_interval, batch_.cycles()) : batch_.cycles(),
+        cut_{batch_.cycles(),
+             options.checkpoint_interval > 0 ? std::min(options.checkpoint_interval, batch_.cycles()) : batch_.cycles(),
              std::min(options.chunk, batch_.cycles())} {
     const long fitting = static_cast<long>(device.memory_limit() / std::max<std::size_t>(memory_bytes(), 1));
     group_limit_ = std::max(1L, executor_.is_cuda() ? fitting : std::min<long>(fitting, executor_.concurrent_teams()));
@@ -58,7 +60,8 @@ class TypedEngine final : public GainEngine {
     return results;
   }
 
-  std::vector<GainEvaluation> evaluate(std::span<const long> which, std::span<const Matrix> gains, const GainRequest& request) override {
+  std::vector<GainEvaluation> evaluate(std::span<const long> which, std::span<const Matrix> gains,
+                                       const GainRequest& request) override {
     std::vector<GainEvaluation> results;
     for (std::size_t first = 0; first < which.size(); first += count_of(group_limit_)) {
       const std::size_t count = std::min(which.size() - first, count_of(group_limit_));
@@ -69,9 +72,10 @@ class TypedEngine final : public GainEngine {
 
   std::size_t memory_bytes() const override {
     const GainShape& s = batch_.shape();
-    const long elements = s.np() * 2 + GainOperators<Real>::elements(s) + (cut_.cycles + 1) * s.ld + (cut_.stretch + 1) * s.nn() +
-                          (cut_.stretches() > 1 ? cut_.stretches() * s.nn() : 0) + 2 * cut_.chunk * TermBuffer<Real>::elements(s) +
-                          cut_.cycles * (kCycleValues + 2) + AdjointState<Real>::elements(s);
+    const long elements = s.np() * 2 + GainOperators<Real>::elements(s) + (cut_.cycles + 1) * s.ld +
+                          (cut_.stretch + 1) * s.nn() + (cut_.stretches() > 1 ? cut_.stretches() * s.nn() : 0) +
+                          2 * cut_.chunk * TermBuffer<Real>::elements(s) + cut_.cycles * (kCycleValues + 2) +
+                          AdjointState<Real>::elements(s);
     return sizeof(Real) * count_of(elements);
   }
 
@@ -100,26 +104,37 @@ class TypedEngine final : public GainEngine {
   }
 
   Trajectory<Real> trajectory() const {
-    return {space_.means.data(), space_.covariances.data(), space_.checkpoints.data(), cut_.cycles, cut_.stretch + 1, cut_.stretches()};
+    return {space_.means.data(), space_.covariances.data(), space_.checkpoints.data(),
+            cut_.cycles,         cut_.stretch + 1,          cut_.stretches()};
   }
 
   void forward(long items, long k) {
     using Kernel = GainForward<Real>;
     const GainShape& s = batch_.shape();
     launch(executor_, {.items = items, .scratch_bytes = Kernel::scratch_bytes(s)},
-           Kernel{s, batch_.data(), space_.data_of.data(), space_.gains.data(), space_.operators.data(), trajectory(), cut_.first(k),
-                  cut_.last(k), k, k + 1 < cut_.stretches()});
+           Kernel{s, batch_.data(), space_.data_of.data(), space_.gains.data(), space_.operators.data(), trajectory(),
+                  cut_.first(k), cut_.last(k), k, k + 1 < cut_.stretches()});
   }
 
   GainTerms<Real> terms_kernel(Real* memory, long k, long first, long count, long iteration) const {
     const int samples = options_.expectation == Expectation::monte_carlo ? options_.samples : 0;
-    return {batch_.shape(), batch_.data(), space_.data_of.data(), space_.gains.data(), space_.operators.data(), trajectory(),
-            {memory, cut_.chunk}, space_.values.data(),
-            {samples, batch_.seeds(), batch_.numbers(), static_cast<std::uint32_t>(iteration)}, cut_.first(k), first, count};
+    return {batch_.shape(),
+            batch_.data(),
+            space_.data_of.data(),
+            space_.gains.data(),
+            space_.operators.data(),
+            trajectory(),
+            {memory, cut_.chunk},
+            space_.values.data(),
+            {samples, batch_.seeds(), batch_.numbers(), static_cast<std::uint32_t>(iteration)},
+            cut_.first(k),
+            first,
+            count};
   }
 
   std::size_t terms_scratch() const {
-    return GainTerms<Real>::scratch_bytes(batch_.shape(), options_.expectation == Expectation::monte_carlo ? options_.samples : 0);
+    return GainTerms<Real>::scratch_bytes(batch_.shape(),
+                                          options_.expectation == Expectation::monte_carlo ? options_.samples : 0);
   }
 
   /// Cost terms and adjoint of stretch k: the terms of each chunk are made while the adjoint walks the chunk after it.
@@ -133,13 +148,23 @@ class TypedEngine final : public GainEngine {
       GainSweep<Real> kernel{};
       long items_here = 0;
       if (c < chunks) {
-        kernel.backward = {s, batch_.data(), space_.data_of.data(), space_.gains.data(), space_.operators.data(), trajectory(),
-                           {space_.terms[c % 2].data(), cut_.chunk}, {space_.adjoint.data()}, begin, chunk_first(c), chunk_count(c)};
+        kernel.backward = {s,
+                           batch_.data(),
+                           space_.data_of.data(),
+                           space_.gains.data(),
+                           space_.operators.data(),
+                           trajectory(),
+                           {space_.terms[c % 2].data(), cut_.chunk},
+                           {space_.adjoint.data()},
+                           begin,
+                           chunk_first(c),
+                           chunk_count(c)};
         kernel.backward_items = items;
         items_here += items;
       }
       if (c > 0) {
-        kernel.terms = terms_kernel(space_.terms[(c - 1) % 2].data(), k, chunk_first(c - 1), chunk_count(c - 1), iteration);
+        kernel.terms =
+            terms_kernel(space_.terms[(c - 1) % 2].data(), k, chunk_first(c - 1), chunk_count(c - 1), iteration);
         items_here += items * chunk_count(c - 1);
       }
       launch(executor_, {.items = items_here, .scratch_bytes = scratch}, kernel);
@@ -153,10 +178,12 @@ class TypedEngine final : public GainEngine {
     if (reference_means_.size())
       launch(executor_, {.items = items * count, .scratch_bytes = KlToReference<Real>::scratch_bytes(s)},
              KlToReference<Real>{s, space_.data_of.data(), trajectory(), space_.values.data(), reference_means_.data(),
-                                 reference_precisions_.data(), reference_log_dets_.data(), space_.kl.data(), cut_.cycles, first, count});
+                                 reference_precisions_.data(), reference_log_dets_.data(), space_.kl.data(),
+                                 cut_.cycles, first, count});
     if (request.chi_square)
       launch(executor_, {.items = items * count, .scratch_bytes = InnovationStatistics<Real>::scratch_bytes(s)},
-             InnovationStatistics<Real>{s, batch_.data(), space_.data_of.data(), trajectory(), space_.chi_squares.data(), first, count});
+             InnovationStatistics<Real>{s, batch_.data(), space_.data_of.data(), trajectory(),
+                                        space_.chi_squares.data(), first, count});
   }
 
   void evaluate_group(std::span<const long> which, std::span<const Matrix> gains, const GainRequest& request,
@@ -170,7 +197,8 @@ class TypedEngine final : public GainEngine {
     space_.data_of.upload(data_of);
     space_.gains.upload(padded_gains);
     launch(executor_, {.items = items, .scratch_bytes = BuildGainOperators<Real>::scratch_bytes(s)},
-           BuildGainOperators<Real>{s, batch_.data(), space_.data_of.data(), space_.gains.data(), space_.operators.data()});
+           BuildGainOperators<Real>{s, batch_.data(), space_.data_of.data(), space_.gains.data(),
+                                    space_.operators.data()});
 
     const long stretches = cut_.stretches();
     std::vector<Real> last_covariance(count_of(items * s.nn()));
@@ -184,7 +212,8 @@ class TypedEngine final : public GainEngine {
     }
     const long last_slot = cut_.last(stretches - 1) - cut_.first(stretches - 1);
     for (long i = 0; i < items; ++i)
-      executor_.download(last_covariance.data() + i * s.nn(), trajectory().covariance(s, i, last_slot), count_of(s.nn()) * sizeof(Real));
+      executor_.download(last_covariance.data() + i * s.nn(), trajectory().covariance(s, i, last_slot),
+                         count_of(s.nn()) * sizeof(Real));
     if (request.gradient) {
       space_.adjoint.clear();
       for (long k = stretches - 1; k >= 0; --k) {
@@ -225,7 +254,8 @@ class TypedEngine final : public GainEngine {
       if (request.gradient) value.gradient = unpadded(gradients.data() + i * s.np(), s.n, s.p, s.lp);
       const auto mean_of = [&](const std::vector<Real>& all, long divisor) {
         if (all.empty()) return std::numeric_limits<double>::quiet_NaN();
-        return std::accumulate(all.begin() + i * cycles, all.begin() + (i + 1) * cycles, 0.0) / static_cast<double>(divisor);
+        return std::accumulate(all.begin() + i * cycles, all.begin() + (i + 1) * cycles, 0.0) /
+               static_cast<double>(divisor);
       };
       value.kl_to_reference = mean_of(kl, cycles);
       one.chi_square = mean_of(chi, batch_.observed_cycles(which[count_of(i)]));
@@ -248,9 +278,11 @@ std::unique_ptr<GainEngine> GainEngine::make(const Device& device, std::span<con
                                              const GainObjectiveOptions& options) {
   if (problems.empty()) throw InvalidArgument("a gain objective needs at least one problem.");
   validate_batch(problems);
-  if (options.chunk < 1) throw InvalidArgument(fmt::format("objective.chunk is {}, expected at least 1 cycle.", options.chunk));
+  if (options.chunk < 1)
+    throw InvalidArgument(fmt::format("objective.chunk is {}, expected at least 1 cycle.", options.chunk));
   if (options.checkpoint_interval < 0)
-    throw InvalidArgument(fmt::format("objective.checkpoint_interval is {}, expected cycles, or 0 to keep all.", options.checkpoint_interval));
+    throw InvalidArgument(fmt::format("objective.checkpoint_interval is {}, expected cycles, or 0 to keep all.",
+                                      options.checkpoint_interval));
   if (options.expectation == Expectation::monte_carlo && options.samples < 1)
     throw InvalidArgument(fmt::format("objective.samples is {}, expected at least 1.", options.samples));
   if (options.precision == Precision::float32) return std::make_unique<TypedEngine<float>>(device, problems, options);

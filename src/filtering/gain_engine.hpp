@@ -28,11 +28,13 @@ class GainEngine {
  public:
   virtual ~GainEngine() = default;
   virtual std::vector<FilterResult> track_ekf() = 0;
-  virtual std::vector<GainEvaluation> evaluate(std::span<const long> which, std::span<const Matrix> gains, const GainRequest& request) = 0;
+  virtual std::vector<GainEvaluation> evaluate(std::span<const long> which, std::span<const Matrix> gains,
+                                               const GainRequest& request) = 0;
   virtual std::size_t memory_bytes() const = 0;     ///< of one problem in flight
   virtual std::size_t reference_bytes() const = 0;  ///< of the EKF that one problem keeps
 
-  static std::unique_ptr<GainEngine> make(const Device& device, std::span<const FilterProblem> problems, const GainObjectiveOptions& options);
+  static std::unique_ptr<GainEngine> make(const Device& device, std::span<const FilterProblem> problems,
+                                          const GainObjectiveOptions& options);
 };
 
 }  // namespace vida

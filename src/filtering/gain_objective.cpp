@@ -10,7 +10,10 @@ namespace vida {
 class GainObjective::Implementation {
  public:
   Implementation(const Device& device_in, std::span<const FilterProblem> problems, const GainObjectiveOptions& options)
-      : device(device_in), engine(GainEngine::make(device, problems, options)), system(problems[0].system), size(static_cast<long>(problems.size())) {}
+      : device(device_in),
+        engine(GainEngine::make(device, problems, options)),
+        system(problems[0].system),
+        size(static_cast<long>(problems.size())) {}
 
   Device device;  // keeps the executor alive
   std::unique_ptr<GainEngine> engine;
@@ -19,7 +22,8 @@ class GainObjective::Implementation {
   std::vector<FilterResult> ekf;
 };
 
-GainObjective::GainObjective(const Device& device, std::span<const FilterProblem> problems, const GainObjectiveOptions& options)
+GainObjective::GainObjective(const Device& device, std::span<const FilterProblem> problems,
+                             const GainObjectiveOptions& options)
     : implementation_(std::make_unique<Implementation>(device, problems, options)) {}
 GainObjective::~GainObjective() = default;
 GainObjective::GainObjective(GainObjective&&) noexcept = default;
@@ -29,15 +33,19 @@ const std::vector<FilterResult>& GainObjective::track_ekf() {
   return implementation_->ekf;
 }
 
-std::vector<GainValue> GainObjective::evaluate(std::span<const long> which, std::span<const Matrix> gains, bool gradient, long iteration) {
+std::vector<GainValue> GainObjective::evaluate(std::span<const long> which, std::span<const Matrix> gains,
+                                               bool gradient, long iteration) {
   if (which.size() != gains.size())
-    throw InvalidArgument(fmt::format("evaluate got {} problems and {} gains; give one gain per problem.", which.size(), gains.size()));
+    throw InvalidArgument(
+        fmt::format("evaluate got {} problems and {} gains; give one gain per problem.", which.size(), gains.size()));
   for (const Matrix& gain : gains) validate_gain(gain, implementation_->system);
   for (long problem : which)
     if (problem < 0 || problem >= implementation_->size)
-      throw InvalidArgument(fmt::format("problem {} does not exist; the objective holds {}.", problem, implementation_->size));
+      throw InvalidArgument(
+          fmt::format("problem {} does not exist; the objective holds {}.", problem, implementation_->size));
   std::vector<GainValue> values;
-  for (GainEvaluation& one : implementation_->engine->evaluate(which, gains, {.gradient = gradient, .iteration = iteration}))
+  for (GainEvaluation& one :
+       implementation_->engine->evaluate(which, gains, {.gradient = gradient, .iteration = iteration}))
     values.push_back(std::move(one.value));
   return values;
 }

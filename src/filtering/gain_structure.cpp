@@ -28,13 +28,15 @@ long bandwidth(const std::string& name, long n) {
   const std::string digits = name.substr(7);
   const bool numeric = !digits.empty() && digits.size() < 7 && digits.find_first_not_of("0123456789") == digits.npos;
   if (!numeric || std::stol(digits) > n / 2)
-    throw InvalidArgument(fmt::format("gain.structure is \"{}\"; expected \"banded:W\" with W between 0 and n / 2 = {}.", name, n / 2));
+    throw InvalidArgument(
+        fmt::format("gain.structure is \"{}\"; expected \"banded:W\" with W between 0 and n / 2 = {}.", name, n / 2));
   return std::stol(digits);
 }
 
 }  // namespace
 
-GainStructure::GainStructure(const std::string& name, const Matrix& H) : name_(name), index_({H.extent(1), H.extent(0)}, -1) {
+GainStructure::GainStructure(const std::string& name, const Matrix& H)
+    : name_(name), index_({H.extent(1), H.extent(0)}, -1) {
   const long n = H.extent(1), p = H.extent(0);
   const bool banded = name.rfind("banded:", 0) == 0;
   if (name == "full") {
@@ -42,20 +44,26 @@ GainStructure::GainStructure(const std::string& name, const Matrix& H) : name_(n
     return;
   }
   if (name != "diagonal" && name != "circulant" && !banded)
-    throw InvalidArgument(fmt::format("gain.structure is \"{}\"; expected \"full\", \"diagonal\", \"banded:W\" or \"circulant\".", name));
+    throw InvalidArgument(
+        fmt::format("gain.structure is \"{}\"; expected \"full\", \"diagonal\", \"banded:W\" or \"circulant\".", name));
   const long reach = banded ? bandwidth(name, n) : 0;
   const auto positions = observed_components(H);
   if (positions.empty())
-    throw InvalidArgument(fmt::format("gain.structure \"{}\" needs observations of single components (observations.operator \"identity\", "
-                                      "\"every:k\" or \"indices\"). Use \"full\" with a general H.", name));
+    throw InvalidArgument(fmt::format(
+        "gain.structure \"{}\" needs observations of single components (observations.operator \"identity\", "
+        "\"every:k\" or \"indices\"). Use \"full\" with a general H.",
+        name));
   if (name == "circulant") {
     const long spacing = p > 1 ? positions[1] - positions[0] : n;
     for (long j = 0; j < p; ++j)
       if (positions[static_cast<std::size_t>(j)] != positions[0] + j * spacing || spacing * p != n)
-        throw InvalidArgument(fmt::format("gain.structure \"circulant\" needs every k-th component observed with k dividing n = {}, in order. "
-                                          "Use \"banded:W\" for other networks.", n));
+        throw InvalidArgument(fmt::format(
+            "gain.structure \"circulant\" needs every k-th component observed with k dividing n = {}, in order. "
+            "Use \"banded:W\" for other networks.",
+            n));
     for (long i = 0; i < n; ++i)
-      for (long j = 0; j < p; ++j) index_(i, j) = static_cast<int>(((i - positions[static_cast<std::size_t>(j)]) % n + n) % n);
+      for (long j = 0; j < p; ++j)
+        index_(i, j) = static_cast<int>(((i - positions[static_cast<std::size_t>(j)]) % n + n) % n);
     parameters_ = n;
     return;
   }

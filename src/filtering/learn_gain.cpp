@@ -17,7 +17,7 @@ bool finite(const std::vector<double>& values) {
 
 /// One run while it learns.
 struct Learner {
-  long index;                    // among all runs
+  long index;  // among all runs
   const GainRun* run;
   std::vector<double> parameters, last_good;
   std::unique_ptr<Optimizer> optimizer;
@@ -40,7 +40,8 @@ SharedValue shared_value(const GainStructure& structure, std::span<GainEvaluatio
     const GainValue& value = of_trajectories[k].value;
     shared.cost += share * value.cost;
     shared.kl_to_ekf += share * value.kl_to_reference;
-    shared.mse += share * mean_squared_error(value.analysis_mean, problems[static_cast<std::size_t>(run.problems[k])].data.truth);
+    shared.mse +=
+        share * mean_squared_error(value.analysis_mean, problems[static_cast<std::size_t>(run.problems[k])].data.truth);
     if (value.gradient.empty()) continue;
     const auto gradient = structure.reduce(value.gradient);
     shared.gradient.resize(gradient.size(), 0.0);
@@ -53,8 +54,8 @@ SharedValue shared_value(const GainStructure& structure, std::span<GainEvaluatio
 /// Runs whose problems are held in memory together.
 class Group {
  public:
-  Group(const Device& device, std::span<const FilterProblem> problems, std::vector<Learner> learners, const LearnGainOptions& options,
-        const GainStructure& structure)
+  Group(const Device& device, std::span<const FilterProblem> problems, std::vector<Learner> learners,
+        const LearnGainOptions& options, const GainStructure& structure)
       : options_(options), structure_(structure), learners_(std::move(learners)), all_problems_(problems) {
     for (const Learner& learner : learners_)
       for (long problem : learner.run->problems)
@@ -93,7 +94,8 @@ class Group {
     for (Learner& learner : learners_) {
       if (!learner.active) continue;
       const std::size_t count = learner.run->problems.size();
-      SharedValue value = shared_value(structure_, std::span(values).subspan(first, count), all_problems_, *learner.run);
+      SharedValue value =
+          shared_value(structure_, std::span(values).subspan(first, count), all_problems_, *learner.run);
       first += count;
       if (record(learner, iteration, value)) points.push_back({learner.index, value.cost, value.mse, value.kl_to_ekf});
       if (learner.active && step) advance(learner, std::move(value.gradient));
@@ -140,14 +142,16 @@ class Group {
   const GainStructure& structure_;
   std::vector<Learner> learners_;
   std::span<const FilterProblem> all_problems_;
-  std::map<long, long> local_;           // problem -> its place in held_
+  std::map<long, long> local_;  // problem -> its place in held_
   std::vector<FilterProblem> held_;
   std::vector<long> origin_;
   std::unique_ptr<GainEngine> engine_;
 };
 
-void validate_runs(std::span<const FilterProblem> problems, std::span<const GainRun> runs, const LearnGainOptions& options) {
-  if (options.iterations < 0) throw InvalidArgument(fmt::format("optimizer.iterations is {}, expected at least 0.", options.iterations));
+void validate_runs(std::span<const FilterProblem> problems, std::span<const GainRun> runs,
+                   const LearnGainOptions& options) {
+  if (options.iterations < 0)
+    throw InvalidArgument(fmt::format("optimizer.iterations is {}, expected at least 0.", options.iterations));
   for (const GainRun& run : runs) {
     if (run.problems.empty()) throw InvalidArgument("a run of learn_gain names no problem; give at least one.");
     for (long problem : run.problems)
@@ -179,7 +183,9 @@ LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> 
   if (options.track_ekf) result.ekf.resize(problems.size());
 
   using Clock = std::chrono::steady_clock;
-  const auto seconds_since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
   const auto start = Clock::now();
   const std::size_t limit = device.memory_limit() / 2;
   double stepping = 0;
@@ -189,24 +195,32 @@ LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> 
     std::vector<Learner> learners;
     std::size_t bytes = 0, last = first;
     for (; last < runs.size(); ++last) {
-      const std::size_t more = run_bytes(problems[static_cast<std::size_t>(runs[last].problems[0])], runs[last], options);
+      const std::size_t more =
+          run_bytes(problems[static_cast<std::size_t>(runs[last].problems[0])], runs[last], options);
       if (!learners.empty() && bytes + more > limit) break;
       bytes += more;
       auto parameters = structure.project(runs[last].initial_gain);
-      learners.push_back({static_cast<long>(last), &runs[last], parameters, parameters, make_optimizer(options.optimizer, runs[last].step), {}});
+      learners.push_back({static_cast<long>(last),
+                          &runs[last],
+                          parameters,
+                          parameters,
+                          make_optimizer(options.optimizer, runs[last].step),
+                          {}});
     }
     Group group(device, problems, std::move(learners), options, structure);
     if (options.track_ekf) group.track_ekf(result.ekf);
     for (long iteration = 0; iteration <= options.iterations && group.any_active() && !stop; ++iteration) {
       const auto step_start = Clock::now();
       const bool step = iteration < options.iterations;
-      GainProgress report{.iteration = iteration, .iterations = options.iterations, .points = group.iterate(iteration, step)};
+      GainProgress report{
+          .iteration = iteration, .iterations = options.iterations, .points = group.iterate(iteration, step)};
       if (step) stepping += seconds_since(step_start), ++steps;
       if (!progress) continue;
       for (const auto& point : report.points) report.cost += point.cost / static_cast<double>(report.points.size());
       report.elapsed_seconds = seconds_since(start);
       const double groups_done = static_cast<double>(first), here = static_cast<double>(last - first);
-      const double done = groups_done + here * static_cast<double>(iteration + 1) / static_cast<double>(options.iterations + 1);
+      const double done =
+          groups_done + here * static_cast<double>(iteration + 1) / static_cast<double>(options.iterations + 1);
       report.remaining_seconds = report.elapsed_seconds * (static_cast<double>(runs.size()) - done) / done;
       stop = !progress(report);
     }

@@ -33,10 +33,12 @@ void append_factor(const Matrix& matrix, std::vector<double>& to) {
 
 }  // namespace
 
-std::vector<Observations> simulate(const Device& device, std::span<const StateSpaceModel> systems, std::span<const TwinOptions> twins) {
+std::vector<Observations> simulate(const Device& device, std::span<const StateSpaceModel> systems,
+                                   std::span<const TwinOptions> twins) {
   if (twins.empty()) return {};
   if (systems.size() != 1 && systems.size() != twins.size())
-    throw InvalidArgument(fmt::format("simulate got {} systems for {} twins; give one for all, or one each.", systems.size(), twins.size()));
+    throw InvalidArgument(fmt::format("simulate got {} systems for {} twins; give one for all, or one each.",
+                                      systems.size(), twins.size()));
   const int n = systems[0].n(), p = systems[0].p();
   const long cycles = twins[0].cycles;
   Executor& executor = device.executor();
@@ -61,8 +63,10 @@ std::vector<Observations> simulate(const Device& device, std::span<const StateSp
   std::vector<int> system_of;
   for (const TwinOptions& twin : twins) {
     if (twin.cycles < 1 || twin.spin_up < 0 || twin.cycles != cycles)
-      throw InvalidArgument(fmt::format("a twin asks for {} cycles after {} of spin-up; expected at least 1 after at least 0, and the "
-                                        "same number of cycles ({}) in one call.", twin.cycles, twin.spin_up, cycles));
+      throw InvalidArgument(
+          fmt::format("a twin asks for {} cycles after {} of spin-up; expected at least 1 after at least 0, and the "
+                      "same number of cycles ({}) in one call.",
+                      twin.cycles, twin.spin_up, cycles));
     spin_up.push_back(twin.spin_up);
     seed.push_back(twin.seed);
     number.push_back(twin.problem);
@@ -71,16 +75,18 @@ std::vector<Observations> simulate(const Device& device, std::span<const StateSp
   for (auto* array : {&m0, &C0, &Q, &R, &H}) array->resize(array->size() + 16);  // packs may read past the last row
 
   const auto d_dt = uploaded(executor, dt), d_forcing = uploaded(executor, forcing), d_m0 = uploaded(executor, m0),
-             d_C0 = uploaded(executor, C0), d_Q = uploaded(executor, Q), d_R = uploaded(executor, R), d_H = uploaded(executor, H);
+             d_C0 = uploaded(executor, C0), d_Q = uploaded(executor, Q), d_R = uploaded(executor, R),
+             d_H = uploaded(executor, H);
   const auto d_spin_up = uploaded(executor, spin_up);
   const auto d_seed = uploaded(executor, seed);
   const auto d_number = uploaded(executor, number);
   const auto d_system_of = uploaded(executor, system_of);
-  Buffer<double> truth(executor, static_cast<std::size_t>(items * cycles * n)), y(executor, static_cast<std::size_t>(items * cycles * p));
+  Buffer<double> truth(executor, static_cast<std::size_t>(items * cycles * n)),
+      y(executor, static_cast<std::size_t>(items * cycles * p));
   launch(executor, {.items = items, .scratch_bytes = kernels::SimulateTwin::scratch_bytes(n, p)},
-         kernels::SimulateTwin{n, p, systems[0].steps_per_cycle, cycles, d_spin_up.data(), d_seed.data(), d_number.data(),
-                               d_system_of.data(), d_dt.data(), d_forcing.data(), d_m0.data(), d_C0.data(), d_Q.data(), d_R.data(),
-                               d_H.data(), truth.data(), y.data()});
+         kernels::SimulateTwin{n, p, systems[0].steps_per_cycle, cycles, d_spin_up.data(), d_seed.data(),
+                               d_number.data(), d_system_of.data(), d_dt.data(), d_forcing.data(), d_m0.data(),
+                               d_C0.data(), d_Q.data(), d_R.data(), d_H.data(), truth.data(), y.data()});
   std::vector<Observations> results;
   for (long i = 0; i < items; ++i) {
     Observations one{Matrix({cycles, p}), Matrix({cycles, n})};

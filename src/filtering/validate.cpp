@@ -15,7 +15,8 @@ RowMajor mapped(const Matrix& matrix) { return {matrix.data(), matrix.extent(0),
 
 void check_shape(const char* name, const Matrix& matrix, Extents<2> expected) {
   if (matrix.extents() != expected)
-    throw InvalidArgument(fmt::format("{} has shape {}, expected {}.", name, to_string<2>(matrix.extents()), to_string<2>(expected)));
+    throw InvalidArgument(
+        fmt::format("{} has shape {}, expected {}.", name, to_string<2>(matrix.extents()), to_string<2>(expected)));
   for (long i = 0; i < matrix.size(); ++i)
     if (!std::isfinite(matrix.data()[i]))
       throw InvalidArgument(fmt::format("{} holds {} at [{}, {}]; every entry must be finite.", name, matrix.data()[i],
@@ -28,27 +29,33 @@ void check_symmetric(const char* name, const Matrix& matrix) {
   for (long i = 0; i < n; ++i)
     for (long j = 0; j < i; ++j)
       if (std::abs(matrix(i, j) - matrix(j, i)) > 1e-10 * scale)
-        throw InvalidArgument(fmt::format("{} is not symmetric: [{}, {}] is {}, [{}, {}] is {}. Give a covariance matrix.", name, i,
-                                          j, matrix(i, j), j, i, matrix(j, i)));
+        throw InvalidArgument(
+            fmt::format("{} is not symmetric: [{}, {}] is {}, [{}, {}] is {}. Give a covariance matrix.", name, i, j,
+                        matrix(i, j), j, i, matrix(j, i)));
 }
 
 double smallest_eigenvalue(const Matrix& matrix) {
-  return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(mapped(matrix), Eigen::EigenvaluesOnly).eigenvalues().minCoeff();
+  return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(mapped(matrix), Eigen::EigenvaluesOnly)
+      .eigenvalues()
+      .minCoeff();
 }
 
 void check_definite(const char* name, const Matrix& matrix) {
   check_symmetric(name, matrix);
   if (Eigen::LLT<Eigen::MatrixXd>(mapped(matrix)).info() != Eigen::Success)
-    throw InvalidArgument(fmt::format("{} is not positive definite: its smallest eigenvalue is {:.3g}. Variances must be positive.",
-                                      name, smallest_eigenvalue(matrix)));
+    throw InvalidArgument(
+        fmt::format("{} is not positive definite: its smallest eigenvalue is {:.3g}. Variances must be positive.", name,
+                    smallest_eigenvalue(matrix)));
 }
 
 void check_semidefinite(const char* name, const Matrix& matrix) {
   check_symmetric(name, matrix);
   const double smallest = smallest_eigenvalue(matrix);
   if (smallest < -1e-10 * mapped(matrix).cwiseAbs().maxCoeff())
-    throw InvalidArgument(fmt::format("{} is not positive semi-definite: its smallest eigenvalue is {:.3g}. Variances may be zero, "
-                                      "not negative.", name, smallest));
+    throw InvalidArgument(
+        fmt::format("{} is not positive semi-definite: its smallest eigenvalue is {:.3g}. Variances may be zero, "
+                    "not negative.",
+                    name, smallest));
 }
 
 }  // namespace
@@ -65,9 +72,11 @@ void validate(const StateSpaceModel& system) {
   check_shape("the observation noise R", system.observation_noise, {p, p});
   check_shape("the initial covariance C0", system.initial_covariance, {n, n});
   if (system.initial_mean.extent(0) != n)
-    throw InvalidArgument(fmt::format("the initial mean m0 has {} entries, expected {}.", system.initial_mean.extent(0), n));
+    throw InvalidArgument(
+        fmt::format("the initial mean m0 has {} entries, expected {}.", system.initial_mean.extent(0), n));
   for (double value : system.initial_mean)
-    if (!std::isfinite(value)) throw InvalidArgument(fmt::format("the initial mean m0 holds {}; every entry must be finite.", value));
+    if (!std::isfinite(value))
+      throw InvalidArgument(fmt::format("the initial mean m0 holds {}; every entry must be finite.", value));
   check_semidefinite("the process noise Q", system.process_noise);
   check_definite("the observation noise R", system.observation_noise);
   check_definite("the initial covariance C0", system.initial_covariance);
@@ -79,12 +88,15 @@ void validate(const FilterProblem& problem) {
   const Matrix& truth = problem.data.truth;
   const long n = problem.system.n(), p = problem.system.p();
   if (y.extent(0) < 1 || y.extent(1) != p)
-    throw InvalidArgument(fmt::format("y has shape {}, expected [cycle, {}] with at least one cycle.", to_string<2>(y.extents()), p));
+    throw InvalidArgument(
+        fmt::format("y has shape {}, expected [cycle, {}] with at least one cycle.", to_string<2>(y.extents()), p));
   for (long i = 0; i < y.size(); ++i)
     if (std::isinf(y.data()[i]))
-      throw InvalidArgument(fmt::format("y holds {} at [{}, {}]; give NaN for a missing observation.", y.data()[i], i / p, i % p));
+      throw InvalidArgument(
+          fmt::format("y holds {} at [{}, {}]; give NaN for a missing observation.", y.data()[i], i / p, i % p));
   if (!truth.empty() && truth.extents() != Extents<2>{y.extent(0), n})
-    throw InvalidArgument(fmt::format("truth has shape {}, expected {}.", to_string<2>(truth.extents()), to_string<2>(Extents<2>{y.extent(0), n})));
+    throw InvalidArgument(fmt::format("truth has shape {}, expected {}.", to_string<2>(truth.extents()),
+                                      to_string<2>(Extents<2>{y.extent(0), n})));
 }
 
 void validate_batch(std::span<const FilterProblem> problems) {
@@ -92,15 +104,20 @@ void validate_batch(std::span<const FilterProblem> problems) {
   for (const FilterProblem& problem : problems) {
     const FilterProblem& first = problems.front();
     if (problem.system.n() != first.system.n() || problem.system.p() != first.system.p() ||
-        problem.data.y.extent(0) != first.data.y.extent(0) || problem.system.steps_per_cycle != first.system.steps_per_cycle)
-      throw InvalidArgument(fmt::format(
-          "problem {} of the batch has n = {}, p = {}, {} cycles, {} steps per cycle; problem 0 has n = {}, p = {}, {} cycles, {} steps "
-          "per cycle. Run problems of different shape in calls of their own.",
-          &problem - problems.data(), problem.system.n(), problem.system.p(), problem.data.y.extent(0), problem.system.steps_per_cycle,
-          first.system.n(), first.system.p(), first.data.y.extent(0), first.system.steps_per_cycle));
+        problem.data.y.extent(0) != first.data.y.extent(0) ||
+        problem.system.steps_per_cycle != first.system.steps_per_cycle)
+      throw InvalidArgument(
+          fmt::format("problem {} of the batch has n = {}, p = {}, {} cycles, {} steps per cycle; problem 0 has n = "
+                      "{}, p = {}, {} cycles, {} steps "
+                      "per cycle. Run problems of different shape in calls of their own.",
+                      &problem - problems.data(), problem.system.n(), problem.system.p(), problem.data.y.extent(0),
+                      problem.system.steps_per_cycle, first.system.n(), first.system.p(), first.data.y.extent(0),
+                      first.system.steps_per_cycle));
   }
 }
 
-void validate_gain(const Matrix& gain, const StateSpaceModel& system) { check_shape("the gain K", gain, {system.n(), system.p()}); }
+void validate_gain(const Matrix& gain, const StateSpaceModel& system) {
+  check_shape("the gain K", gain, {system.n(), system.p()});
+}
 
 }  // namespace vida

@@ -5,7 +5,8 @@
 namespace vida {
 
 double standard_normal(const DrawKey& key, std::uint32_t index) {
-  return kernels::standard_normal<double>(key.seed, static_cast<std::uint32_t>(key.stream), key.problem, key.step, index);
+  return kernels::standard_normal<double>(key.seed, static_cast<std::uint32_t>(key.stream), key.problem, key.step,
+                                          index);
 }
 
 }  // namespace vida

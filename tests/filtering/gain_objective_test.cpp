@@ -21,7 +21,8 @@ GainValue evaluate(const FilterProblem& problem, const Matrix& gain, GainObjecti
 
 class GeneralFilter : public ::testing::TestWithParam<const char*> {};
 
-// Independent float64 programs with automatic differentiation; the agreed tolerance is 1e-9, rounding leaves about 1e-12.
+// Independent float64 programs with automatic differentiation; the agreed tolerance is 1e-9, rounding leaves about
+// 1e-12.
 TEST_P(GeneralFilter, CostTermsGradientAndStatesMatchTheGoldenFile) {
   const Golden golden(GetParam());
   const GainValue value = evaluate(golden.general(), golden.matrix("K"));
@@ -52,7 +53,8 @@ TEST_P(GeneralFilter, ModelMapAndJacobianMatchTheGoldenFile) {
   EXPECT_LE(relative_error(J, golden.matrix("jacobian_m0")), 1e-13);
 }
 
-INSTANTIATE_TEST_SUITE_P(GoldenFiles, GeneralFilter, ::testing::Values("filter_general_n12_p8.nc", "filter_general_n40_p30.nc"));
+INSTANTIATE_TEST_SUITE_P(GoldenFiles, GeneralFilter,
+                         ::testing::Values("filter_general_n12_p8.nc", "filter_general_n40_p30.nc"));
 
 TEST(ReferenceProblem, CostTermsAndGradientMatchTheGoldenFile) {
   const Golden golden("learn_gain_l96.nc");
@@ -106,7 +108,8 @@ TEST(ReferenceProblem, SinglePrecisionStaysWithinItsRounding) {
   EXPECT_LE(relative_error(later.gradient, golden.matrix("gradient_100")) * 8.2, 1e-4 * scale);
 }
 
-// Central differences of the cost itself: truncation h^2 and rounding 1e-12 / h balance near 1e-7 of the directional derivative.
+// Central differences of the cost itself: truncation h^2 and rounding 1e-12 / h balance near 1e-7 of the directional
+// derivative.
 TEST(GainGradient, AgreesWithCentralDifferencesWhenObservationsAreMissing) {
   const Golden golden("filter_general_n12_p8.nc");
   FilterProblem problem = golden.general();
@@ -165,7 +168,8 @@ TEST(GainGradient, WithAnObservationMissingEqualsTheProblemWithoutIt) {
   EXPECT_LE(relative_error(a.analysis_mean, b.analysis_mean), 1e-12);
 }
 
-// The Monte Carlo gradient is unbiased: over many iterations' draws its mean lies within 4.5 standard errors of the exact one.
+// The Monte Carlo gradient is unbiased: over many iterations' draws its mean lies within 4.5 standard errors of the
+// exact one.
 TEST(MonteCarloObjective, AveragesToTheExactCostAndGradient) {
   const Golden golden("filter_general_n12_p8.nc");
   const FilterProblem problem = golden.general();

@@ -1,1 +1,124 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "vida/vida.hpp"
+
+namespace vida {
+namespace {
+
+StateSpaceModel system_of(int n, double q, double r) {
+  return {.model = {.n = n},
+          .process_noise = scaled_identity(n, q),
+          .observation_operator = scaled_identity(n, 1.0),
+          .observation_noise = scaled_identity(n, r),
+          .initial_mean = Vector({n}),
+          .initial_covariance = scaled_identity(n, 1.0)};
+}
+
+TEST(Twin, ObservationsAreTheTruthPlusNoiseOfTheGivenVariance) {
+  const StateSpaceModel system = system_of(40, 0.1, 2.0);
+  const TwinOptions twin{.cycles = 2000, .seed = 3};
+  const auto data = simulate(Device::cpu(1), {&system, 1}, {&twin, 1})[0];
+  double sum = 0, squares = 0;
+  for (long e = 0; e < data.y.size(); ++e) {
+    const double noise = data.y.data()[e] - data.truth.data()[e];
+    sum += noise, squares += noise * noise;
+  }
+  const double count = static_cast<double>(data.y.size());
+  EXPECT_NEAR(sum / count, 0.0, 4.5 * std::sqrt(2.0 / count));
+  EXPECT_NEAR(squares / count, 2.0, 4.5 * 2.0 * std::sqrt(2.0 / count));
+}
+
+TEST(Twin, WithoutNoiseFollowsTheModelFromItsInitialDraw) {
+  const StateSpaceModel system = system_of(12, 0.0, 1.0);
+  const TwinOptions twin{.cycles = 3, .seed = 9, .problem = 4};
+  const auto data = simulate(Device::cpu(1), {&system, 1}, {&twin, 1})[0];
+  Matrix state({1, 12});
+  for (long i = 0; i < 12; ++i)
+    state(0, i) =
+        standard_normal({.seed = 9, .stream = Stream::initial_state, .problem = 4}, static_cast<std::uint32_t>(i));
+  for (long j = 0; j < 3; ++j) {
+    advance<double>(Device::cpu(1), system.model, state, 1);
+    for (long i = 0; i < 12; ++i) EXPECT_NEAR(data.truth(j, i), state(0, i), 1e-12);
+  }
+}
+
+TEST(Twin, SpinUpOnlyLeavesOutTheFirstCycles) {
+  const StateSpaceModel system = system_of(12, 0.1, 1.0);
+  const TwinOptions whole{.cycles = 30, .seed = 1}, late{.cycles = 20, .spin_up = 10, .seed = 1};
+  const auto a = simulate(Device::cpu(1), {&system, 1}, {&whole, 1})[0],
+             b = simulate(Device::cpu(1), {&system, 1}, {&late, 1})[0];
+  for (long j = 0; j < 20; ++j)
+    for (long i = 0; i < 12; ++i) {
+      EXPECT_EQ(b.truth(j, i), a.truth(j + 10, i));
+      EXPECT_EQ(b.y(j, i), a.y(j + 10, i));
+    }
+}
+
+TEST(Twin, IsTheSameAloneAndInABatchOnAnyThreads) {
+  const StateSpaceModel system = system_of(40, 0.1, 1.0);
+  std::vector<TwinOptions> twins;
+  for (std::uint64_t seed = 0; seed < 37; ++seed) twins.push_back({.cycles = 20, .seed = seed});
+  const auto batch = simulate(Device::cpu(3), {&system, 1}, twins);
+  for (std::size_t k : {0u, 1u, 36u}) {
+    const auto alone = simulate(Device::cpu(1), {&system, 1}, {&twins[k], 1})[0];
+    EXPECT_TRUE(batch[k].truth == alone.truth);
+    EXPECT_TRUE(batch[k].y == alone.y);
+  }
+  EXPECT_FALSE(batch[0].y == batch[1].y);
+}
+
+TEST(Twin, FullCovariancesShapeTheNoise) {
+  StateSpaceModel system = system_of(4, 0.0, 1.0);
+  system.observation_noise = Matrix({4, 4});
+  for (long i = 0; i < 4; ++i)
+    for (long j = 0; j < 4; ++j) system.observation_noise(i, j) = i == j ? 2.0 : 0.8;
+  const TwinOptions twin{.cycles = 20000, .seed = 2};
+  const auto data = simulate(Device::cpu(2), {&system, 1}, {&twin, 1})[0];
+  double covariance = 0;
+  for (long j = 0; j < 20000; ++j)
+    covariance += (data.y(j, 0) - data.truth(j, 0)) * (data.y(j, 3) - data.truth(j, 3)) / 20000;
+  EXPECT_NEAR(covariance, 0.8, 4.5 * std::sqrt((4 + 0.64) / 20000));
+}
+
+TEST(StandardNormal, HasUnitMomentsAndIndependentNeighbours) {
+  constexpr std::uint32_t kDraws = 200000;
+  double mean = 0, square = 0, fourth = 0, neighbours = 0, last = 0;
+  for (std::uint32_t i = 0; i < kDraws; ++i) {
+    const double z = standard_normal({.seed = 5}, i);
+    mean += z / kDraws, square += z * z / kDraws, fourth += z * z * z * z / kDraws, neighbours += z * last / kDraws;
+    last = z;
+  }
+  EXPECT_NEAR(mean, 0, 4.5 / std::sqrt(kDraws));
+  EXPECT_NEAR(square, 1, 4.5 * std::sqrt(2.0 / kDraws));
+  EXPECT_NEAR(fourth, 3, 4.5 * std::sqrt(96.0 / kDraws));
+  EXPECT_NEAR(neighbours, 0, 4.5 / std::sqrt(kDraws));
+}
+
+TEST(StandardNormal, ChangesWithEveryPartOfItsKey) {
+  const DrawKey key{.seed = 1, .stream = Stream::truth, .problem = 2, .step = 3};
+  const double z = standard_normal(key, 4);
+  EXPECT_NE(z, standard_normal({2, key.stream, 2, 3}, 4));
+  EXPECT_NE(z, standard_normal({1ull << 32 | 1, key.stream, 2, 3}, 4));
+  EXPECT_NE(z, standard_normal({1, Stream::training, 2, 3}, 4));
+  EXPECT_NE(z, standard_normal({1, key.stream, 5, 3}, 4));
+  EXPECT_NE(z, standard_normal({1, key.stream, 2, 5}, 4));
+  EXPECT_NE(z, standard_normal(key, 5));
+  EXPECT_EQ(z, standard_normal(key, 4));
+}
+
+TEST(BadTwin, IsNamed) {
+  const StateSpaceModel system = system_of(12, 0.1, 1.0);
+  const TwinOptions twin{.cycles = 0};
+  try {
+    simulate(Device::cpu(1), {&system, 1}, {&twin, 1});
+    FAIL();
+  } catch (const InvalidArgument& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("a twin asks for 0 cycles"));
+  }
+}
+
+}  // namespace
+}  // namespace vida

@@ -10,7 +10,8 @@ void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // a failed call must not be reported again by the next one
   if (status == cudaErrorMemoryAllocation)
-    throw OutOfMemory(fmt::format("{}: the GPU is out of memory. Use a smaller batch, or a smaller memory limit.", what));
+    throw OutOfMemory(
+        fmt::format("{}: the GPU is out of memory. Use a smaller batch, or a smaller memory limit.", what));
   throw DeviceError(fmt::format("{}: {} ({}). See 'vida info'; --device cpu runs without the GPU.", what,
                                 cudaGetErrorString(status), cudaGetErrorName(status)));
 }

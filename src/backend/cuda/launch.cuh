@@ -53,7 +53,8 @@ void launch(Executor& executor, Shape shape, const Kernel& kernel) {
   gpu.make_current();
   const bool fits = shape.scratch_bytes <= gpu.shared_limit();
   const long blocks = std::min(shape.items, fits ? 1L << 30 : gpu.concurrent_teams());
-  const std::size_t spill_bytes = fits ? 0 : static_cast<std::size_t>(round_up(static_cast<long>(shape.scratch_bytes), 256));
+  const std::size_t spill_bytes =
+      fits ? 0 : static_cast<std::size_t>(round_up(static_cast<long>(shape.scratch_bytes), 256));
   std::byte* spill = fits ? nullptr : gpu.spill(spill_bytes * static_cast<std::size_t>(blocks));
   const std::size_t shared = fits ? shape.scratch_bytes : 0;
   if (shared > 48 * 1024)

@@ -50,7 +50,8 @@ std::string HostExecutor::description() const { return cpu_description(); }
 int HostExecutor::pack_width(std::size_t element_bytes) const { return kPackBytes / static_cast<int>(element_bytes); }
 
 void HostExecutor::reserve_scratch(std::size_t bytes) {
-  bytes = static_cast<std::size_t>(round_up(static_cast<long>(bytes), 4096)) + 64;  // threads keep off each other's lines
+  bytes =
+      static_cast<std::size_t>(round_up(static_cast<long>(bytes), 4096)) + 64;  // threads keep off each other's lines
   if (bytes <= scratch_bytes_) return;
   std::free(scratch_);
   scratch_ = nullptr;
@@ -63,6 +64,8 @@ std::byte* HostExecutor::scratch(int thread, std::size_t bytes) {
   return bytes ? scratch_ + static_cast<std::size_t>(thread) * scratch_bytes_ : nullptr;
 }
 
-std::unique_ptr<Executor> make_executor(const DeviceOptions& options) { return std::make_unique<HostExecutor>(options); }
+std::unique_ptr<Executor> make_executor(const DeviceOptions& options) {
+  return std::make_unique<HostExecutor>(options);
+}
 
 }  // namespace vida::host
