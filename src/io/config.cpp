@@ -128,7 +128,7 @@ std::string example_config(const std::string& job) {
       value = io::to_toml(*find_setting("model." + name_of(setting->key))->fallback);
     const std::string line = fmt::format("{}{} = {}", setting->fallback ? "" : "# ", name_of(setting->key), value);
     const bool listed = setting->kind == Kind::text && setting->choices.size() > 1 && setting->key != "job";
-    text += fmt::format("{:<31}# {}{}\n", line, setting->description, listed ? ": " + expectation(*setting) : "");
+    text += fmt::format("{:<31}# {}{}\n", line, setting->description, listed ? "; " + expectation(*setting) : "");
   }
   if (job != "ensemble")
     text += fmt::format(

@@ -23,7 +23,7 @@ std::vector<Setting> make_table() {
   return {
       {"job", kAll, text, batch, text_of("learn-gain"), "what to do", {"learn-gain", "evaluate-gain", "ensemble"}},
       {"seed", kAll, integer, run, 0L, "of every random number; another seed, another data set", {}, 0},
-      {"precision", kAll, text, batch, text_of("float64"), "of the filters", {"float64", "float32"}},
+      {"precision", kAll, text, batch, text_of("float64"), "of the arithmetic", {"float64", "float32"}},
 
       {"model.name", kAll, text, batch, text_of("lorenz96"), "dynamics", {"lorenz96"}},
       {"model.n", kAll, integer, batch, 40L, "variables on the ring", {}, 4},
@@ -45,7 +45,7 @@ std::vector<Setting> make_table() {
        text,
        batch,
        text_of("identity"),
-       "what is observed: every component, every k-th, a list, or H of the file",
+       "every component, every K-th, a list, or H of the file",
        {"identity", "every:", "indices", "matrix"}},
       {"observations.indices", kGain, indices, batch, optional,
        "observed components, from 0, for operator \"indices\""},
@@ -103,7 +103,7 @@ std::vector<Setting> make_table() {
        text,
        batch,
        text_of("exact"),
-       "of the log-likelihood: closed form, or sampled",
+       "of the log-likelihood, in closed form or sampled",
        {"exact", "monte-carlo"}},
       {"objective.samples", kGain, integer, batch, 10L, "draws per cycle of the Monte Carlo form", {}, 1},
       {"objective.chunk", kGain, integer, batch, 32L, "cycles whose cost terms are held in memory at once", {}, 1},
@@ -239,7 +239,7 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
 std::string expectation(const Setting& setting) {
   std::vector<std::string> choices;
   for (const auto& choice : setting.choices)
-    choices.push_back(choice.back() == ':' ? fmt::format("\"{}K\"", choice) : fmt::format("\"{}\"", choice));
+    choices.push_back(choice.back() == ':' ? fmt::format("\"{}{}\"", choice, choice == "banded:" ? "W" : "K") : fmt::format("\"{}\"", choice));
   switch (setting.kind) {
     case Kind::integer:
       return "a whole number" + range_text(setting);

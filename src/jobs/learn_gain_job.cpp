@@ -123,11 +123,13 @@ void put_gains(io::NetcdfWriter& file, const LearnGainResult& learned, const std
 /// Scores, and the place of each run on the axes, as [run].
 void put_scores(io::NetcdfWriter& file, const Plan& plan, const std::vector<GainReport>& reports) {
   const long runs = static_cast<long>(reports.size());
-  for (const auto& [key, unused] : to_json(reports[0].scores).items()) {
+  std::vector<nlohmann::ordered_json> scores;
+  for (const GainReport& report : reports) scores.push_back(to_json(report.scores));
+  for (const auto& [key, unused] : scores[0].items()) {
     if (key == "kl_to_ekf") continue;  // the last entry of the trace
     Vector values({runs}, std::numeric_limits<double>::quiet_NaN());
     for (long i = 0; i < runs; ++i) {
-      const auto value = to_json(reports[static_cast<std::size_t>(i)].scores)[key];
+      const auto& value = scores[static_cast<std::size_t>(i)][key];
       if (value.is_number()) values[i] = value.get<double>();
     }
     file.put(key, {"run"}, values, {key});
