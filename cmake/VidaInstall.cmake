@@ -1,6 +1,6 @@
-# `cmake --install` lays down the static library, its headers, the program and a CMake package: find_package(vida)
-# gives vida::vida. The library's own dependencies are found again by vidaConfig.cmake, since a static library carries
-# none of them.
+# `cmake --install` lays down the static library, its headers and a CMake package (the program's rule is in src/cli):
+# find_package(vida) gives vida::vida. The library's own dependencies are found again by vidaConfig.cmake, since a static
+# library carries none of them.
 include(CMakePackageConfigHelpers)
 
 set(VIDA_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vida)
@@ -8,9 +8,6 @@ set(VIDA_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vida)
 install(TARGETS vida EXPORT vidaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/vida DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT vidaTargets NAMESPACE vida:: DESTINATION ${VIDA_PACKAGE_DIR})
-if(TARGET vida_program)
-  install(TARGETS vida_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/vidaConfig.cmake.in ${PROJECT_BINARY_DIR}/vidaConfig.cmake
   INSTALL_DESTINATION ${VIDA_PACKAGE_DIR})
