@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
+#include <algorithm>
+#include <csignal>
 #include <new>
 
 #include "cli/options.hpp"
-#include "vida/error.hpp"
+#include "io/files.hpp"
+#include "io/settings.hpp"
 #include "vida/version.hpp"
 
 namespace {
@@ -30,7 +32,7 @@ void define_run(CLI::App& app, vida::cli::RunOptions& options) {
 }
 
 int command(int argc, char** argv) {
-  CLI::App app("vida: batches of filters, learned gains and ensembles, on the CPU or a GPU");
+  CLI::App app("vida: batches of filters, learned gains and ensembles, on the CPU or a GPU", "vida");
   app.set_version_flag("--version", fmt::format("vida {}", vida::kVersion));
   app.require_subcommand(1);
   app.footer(
@@ -50,6 +52,14 @@ int command(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+    const std::string word = argc > 1 ? argv[1] : "";
+    const std::vector<std::string> commands = {"run", "init", "list", "info"};
+    if (!word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end()) {
+      const std::string near = vida::io::nearest(word, commands);
+      fmt::print(stderr, "vida: {} is not a command; {}\n", word,
+                 near.empty() ? "expected run, init, list or info." : "did you mean " + near + "?");
+      return vida::cli::kUsage;
+    }
     fmt::print(stderr, "vida: {}\n      'vida --help' and 'vida run --help' show what can be said.\n", error.what());
     return vida::cli::kUsage;
   }
@@ -61,8 +71,14 @@ int command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is then an error with a message
   try {
     return command(argc, argv);
+  } catch (const vida::io::WriteError& error) {
+    fmt::print(stderr, "vida: {}\n", error.what());
+  } catch (const vida::FileError& error) {
+    fmt::print(stderr, "vida: {}\n", error.what());
+    return vida::cli::kUsage;
   } catch (const vida::InvalidArgument& error) {
     fmt::print(stderr, "vida: {}\n", error.what());
     return vida::cli::kUsage;

@@ -14,7 +14,13 @@ namespace {
 
 /// The device, with one line on stderr when `auto` would have liked a GPU and this build could have used one.
 Device open_device(const DeviceOptions& options) {
-  const Device device(options);
+  const Device device = [&] {
+    try {
+      return Device(options);
+    } catch (const DeviceError& error) {
+      throw InvalidArgument(error.what());  // what was asked for is not there: a matter of usage
+    }
+  }();
   if (options.name != "auto" || device.is_cuda()) return device;
   const CudaStatus cuda = cuda_status();
   if (cuda.built) fmt::print(stderr, "vida: {}; running on the CPU\n", cuda.reason);
@@ -44,13 +50,7 @@ int finish(const RunOptions& options, const jobs::Outcome& outcome, io::OutputFo
 }  // namespace
 
 int run(const RunOptions& options) {
-  const io::Config config = [&] {
-    try {
-      return io::load_config(options.config, options.settings);
-    } catch (const FileError& error) {
-      throw InvalidArgument(error.what());
-    }
-  }();
+  const io::Config config = io::load_config(options.config, options.settings);
   std::string out = options.out;
   if (out.empty()) out = (std::filesystem::path("runs") / options.config.stem()).string();
 

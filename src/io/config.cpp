@@ -19,6 +19,9 @@ std::string name_of(const std::string& key) { return key.substr(key.rfind('.') +
 [[noreturn]] void unknown(const std::string& key, const std::string& job) {
   if (find_setting(key)) throw InvalidArgument(fmt::format("{} is not a setting of job \"{}\".", key, job));
   std::vector<std::string> keys;
+  for (const Setting* setting : settings_of(job))
+    if (section_of(setting->key) == key)
+      throw InvalidArgument(fmt::format("{} is a section; write its settings below [{}].", key, key));
   for (const Setting* setting : settings_of(job)) keys.push_back(setting->key);
   const std::string near = nearest(key, keys);
   if (!near.empty()) throw InvalidArgument(fmt::format("{} is not a setting; did you mean {}?", key, near));

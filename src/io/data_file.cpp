@@ -46,7 +46,7 @@ double asymmetry(const double* matrix, long n) {
 }  // namespace
 
 DataFile::DataFile(const std::filesystem::path& path) : path_(path) {
-  const NetcdfReader file(path);
+  const NetcdfReader file(path, "observations.file");
   if (!file.has("y")) throw FileError(fmt::format("observations.file: '{}' holds no y [cycle, obs].", path.string()));
   for (const auto& [name, axes] : kAxes) {
     if (!file.has(name)) continue;
@@ -152,7 +152,7 @@ Vector DataFile::vector(const std::string& name, long index) const {
 double DataFile::scalar(const std::string& name, long index) const { return *item(variables_.at(name), index); }
 
 GainFile read_gains(const std::filesystem::path& path) {
-  const NetcdfReader file(path);
+  const NetcdfReader file(path, "gain.file");
   if (!file.has("K")) throw FileError(fmt::format("gain.file: '{}' holds no K [state, obs].", path.string()));
   auto extents = file.shape("K");
   if (extents.size() != 2 && extents.size() != 3)

@@ -11,8 +11,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "vida/error.hpp"
-
 namespace vida::io {
 namespace fs = std::filesystem;
 namespace {
@@ -24,7 +22,7 @@ void sync_to_disk(const fs::path& path, int flags) {
   const bool done = file >= 0 && ::fsync(file) == 0;
   const int reason = errno;
   if (file >= 0) ::close(file);
-  if (!done) throw FileError(fmt::format("'{}' cannot be written to disk: {}.", path.string(), std::strerror(reason)));
+  if (!done) throw WriteError(fmt::format("'{}' cannot be written to disk: {}.", path.string(), std::strerror(reason)));
 }
 
 bool holds_result(const fs::path& folder) {
@@ -54,7 +52,7 @@ void write_text(const fs::path& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
   file.close();
-  if (!file) throw FileError(fmt::format("'{}' cannot be written: {}.", path.string(), std::strerror(errno)));
+  if (!file) throw WriteError(fmt::format("'{}' cannot be written: {}.", path.string(), std::strerror(errno)));
 }
 
 OutputFolder::OutputFolder(const fs::path& path, bool replace) : path_(path) {
@@ -92,7 +90,11 @@ fs::path OutputFolder::pending(const std::string& name) {
 
 void OutputFolder::commit() {
   for (const auto& name : names_) sync_to_disk(path_ / pending_name(name), O_RDONLY);
-  for (const auto& name : names_) fs::rename(path_ / pending_name(name), path_ / name);
+  for (const auto& name : names_) {
+    std::error_code error;
+    fs::rename(path_ / pending_name(name), path_ / name, error);
+    if (error) throw WriteError(fmt::format("'{}' cannot be replaced: {}.", (path_ / name).string(), error.message()));
+  }
   sync_to_disk(path_, O_RDONLY | O_DIRECTORY);
   names_.clear();
 }

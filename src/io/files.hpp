@@ -4,7 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "vida/error.hpp"
+
 namespace vida::io {
+
+/// A result cannot be written although its folder could be: the disk is full, for example.
+class WriteError : public FileError {
+ public:
+  using FileError::FileError;
+};
 
 /// Throws FileError that says why `path` cannot be read (missing, a folder, no permission).
 void require_readable(const std::filesystem::path& path);

@@ -13,8 +13,9 @@ namespace vida::io {
 /// A NetCDF file opened for reading. Variables of any numeric type arrive as double, in the file's (row-major) order.
 class NetcdfReader {
  public:
-  /// Throws FileError when the file is missing or is not NetCDF.
-  explicit NetcdfReader(const std::filesystem::path& path);
+  /// Throws FileError when the file is missing or is not NetCDF. `setting` is what named the file; messages begin with
+  /// it.
+  explicit NetcdfReader(const std::filesystem::path& path, const std::string& setting = "");
   ~NetcdfReader();
   NetcdfReader(const NetcdfReader&) = delete;
   NetcdfReader& operator=(const NetcdfReader&) = delete;
@@ -46,7 +47,11 @@ class NetcdfReader {
   int variable(const std::string& name) const;
   void require_rank(const std::string& name, int rank) const;
 
+  /// "observations.file: 'obs.nc'", as messages begin.
+  std::string where() const;
+
   std::filesystem::path path_;
+  std::string setting_;
   int file_ = -1;
 };
 

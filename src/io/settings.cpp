@@ -176,7 +176,7 @@ bool in_range(const Setting& setting, double value) {
 
 std::string range_text(const Setting& setting) {
   if (std::isinf(setting.minimum)) return "";
-  return fmt::format("{} {}", setting.above ? " above" : ", at least", setting.minimum);
+  return fmt::format("{} {}", setting.above ? " above" : " of at least", setting.minimum);
 }
 
 [[noreturn]] void refuse(const Setting& setting, const Value& value) {
@@ -239,7 +239,8 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
 std::string expectation(const Setting& setting) {
   std::vector<std::string> choices;
   for (const auto& choice : setting.choices)
-    choices.push_back(choice.back() == ':' ? fmt::format("\"{}{}\"", choice, choice == "banded:" ? "W" : "K") : fmt::format("\"{}\"", choice));
+    choices.push_back(choice.back() == ':' ? fmt::format("\"{}{}\"", choice, choice == "banded:" ? "W" : "K")
+                                           : fmt::format("\"{}\"", choice));
   switch (setting.kind) {
     case Kind::integer:
       return "a whole number" + range_text(setting);

@@ -17,7 +17,7 @@ namespace {
 /// States of the file and what they say about n and the number of members, taken into the configuration.
 Matrix initial_states(io::Config& config) {
   const std::string& path = config.text("ensemble.file");
-  const io::NetcdfReader file(path);
+  const io::NetcdfReader file(path, "ensemble.file");
   if (!file.has("states")) throw FileError(fmt::format("ensemble.file: '{}' holds no states [member, state].", path));
   Matrix states = file.array<2>("states");
   for (const auto& [key, axis] : {std::pair{"ensemble.members", 0}, {"model.n", 1}}) {

@@ -45,6 +45,10 @@ class MetricsStream {
     }
     file_.flush();
   }
+  void close() {
+    file_.close();
+    if (!file_) throw io::WriteError("metrics.jsonl cannot be written: the disk may be full.");
+  }
 
  private:
   std::ofstream file_;

@@ -35,7 +35,7 @@ std::string identity(const Config& run, const std::string& seed_key, std::uint32
     if (const auto dot = setting.key.find('.'); dot != setting.key.npos) {
       const std::string section = setting.key.substr(0, dot);
       if ((section == "model" || section == "observations" || section == "filter") && run.has(setting.key))
-        text += "|" + io::to_toml(run.at(setting.key));
+        text.append("|").append(io::to_toml(run.at(setting.key)));
     }
   return text;
 }

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vida::test {
+
+/// What a run of the program left.
+struct Answer {
+  int code = -1;
+  std::string out, err;
+};
+
+/// A folder of its own for one test, removed with everything in it at the end.
+class Workplace {
+ public:
+  Workplace();
+  ~Workplace();
+  Workplace(const Workplace&) = delete;
+  Workplace& operator=(const Workplace&) = delete;
+
+  std::filesystem::path path(const std::string& name) const { return folder_ / name; }
+  void write(const std::string& name, const std::string& text) const;
+  std::string read(const std::string& name) const;
+  /// Every file below, relative, sorted; hidden ones too.
+  std::vector<std::string> files() const;
+
+  /// Runs `vida` with these words in the folder. environment: "NAME=value" each.
+  Answer vida(const std::vector<std::string>& words, const std::vector<std::string>& environment = {}) const;
+  /// Starts it, sends `signal` once `file_ready` (a part of a file's name) has content, and waits.
+  Answer vida_interrupted(const std::vector<std::string>& words, int signal, const std::string& file_ready) const;
+
+ private:
+  int start(const std::vector<std::string>& words, const std::vector<std::string>& environment) const;
+  Answer wait_for(int process) const;
+  std::filesystem::path folder_;
+};
+
+/// A learn-gain configuration that takes a moment: n = 8, 30 cycles, 3 steps.
+extern const char* const kSmallJob;
+
+}  // namespace vida::test
