@@ -4,7 +4,6 @@
 // kernel for any other.
 
 #include "lorenz96.cuh"
-#include "lorenz96_slope.cuh"
 
 // Whole rings are unrolled: on the GPU the arrays become registers, on the CPU the window over the ring needs no moves.
 #if defined(VIDA_CUDA_SOURCE) || defined(__CUDACC__)

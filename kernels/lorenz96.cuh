@@ -6,6 +6,7 @@
 // diagonals -2 .. 1; every Runge-Kutta stage multiplies by it once more, so that the Jacobian of a step has -8 .. 4.
 // Where n < 13 several diagonals meet in one entry of M and add up: all formulas below stay right.
 
+#include "lorenz96_slope.cuh"
 #include "team.cuh"
 
 namespace vida::kernels {
@@ -30,7 +31,7 @@ VIDA_FN void close_ring(Team team, int n, Real* x, int left, int right) {
 /// dv_i/dt at component i of a ring array u.
 template <class Pack, class Real>
 VIDA_FN Pack slope(const Real* u, int i, Real forcing) {
-  return (load<Pack>(u + i + 1) - load<Pack>(u + i - 2)) * load<Pack>(u + i - 1) - load<Pack>(u + i) + forcing;
+  return lorenz96_slope(load<Pack>(u + i - 2), load<Pack>(u + i - 1), load<Pack>(u + i), load<Pack>(u + i + 1), forcing);
 }
 
 /// (D(u)' w)_i for ring arrays u and w with two components of halo.
