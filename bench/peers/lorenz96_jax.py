@@ -50,7 +50,7 @@ def scanned_step(v):
 def seconds_per_step(step, members, dtype, repetitions):
     integrate = jax.jit(lambda v, steps: jax.lax.fori_loop(0, steps, lambda _, state: step(state), v))
     v = 8 + jax.random.normal(jax.random.key(1), (VARIABLES, members), dtype)
-    steps = max(3, 300_000 // members)
+    steps = max(3, 200_000 // members)
     integrate(v, steps).block_until_ready()
     best = float("inf")
     for _ in range(repetitions):
