@@ -1,7 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.hpp"
@@ -11,26 +12,16 @@
 namespace vida::test {
 namespace {
 
+using io::NetcdfReader;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
-using io::NetcdfReader;
+using vida::testing::relative_error;
 
 const std::string kData = VIDA_TEST_DATA;
 
 nlohmann::json summary_of(const Workplace& place, const std::string& folder) {
   return nlohmann::json::parse(place.read(folder + "/summary.json"));
-}
-
-double relative_error(const std::vector<double>& values, const std::vector<double>& expected) {
-  double difference = 0, size = 0;
-  if (values.size() != expected.size()) return std::nan("");
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    difference += (values[i] - expected[i]) * (values[i] - expected[i]);
-    size += expected[i] * expected[i];
-  }
-  return std::sqrt(difference / size);
 }
 
 TEST(LearnGainJob, LeavesEveryFileAndTheTable) {
@@ -112,8 +103,8 @@ TEST(LearnGainJob, AnInterruptedRunWritesWhatItHas) {
   for (const auto& [signal, code] : {std::pair{SIGINT, 130}, {SIGTERM, 143}}) {
     const Workplace place;
     place.write("small.toml", kSmallJob);
-    const auto answer = place.vida_interrupted({"run", "small.toml", "--set", "optimizer.iterations=10000000", "--out", "o"},
-                                               signal, "metrics.jsonl");
+    const auto answer = place.vida_interrupted(
+        {"run", "small.toml", "--set", "optimizer.iterations=10000000", "--out", "o"}, signal, "metrics.jsonl");
     EXPECT_EQ(answer.code, code) << answer.err;
     EXPECT_TRUE(summary_of(place, "o")["interrupted"].get<bool>());
     EXPECT_THAT(place.files(), Contains("o/gain.nc"));
@@ -140,7 +131,8 @@ TEST(EvaluateGainJob, EqualsTheReferenceOfAGeneralSystem) {
 TEST(EvaluateGainJob, ReadsTheGainThatLearningWrote) {
   const Workplace place;
   place.write("small.toml", kSmallJob);
-  place.write("e.toml", "job = 'evaluate-gain'\n[model]\nn = 8\n[observations]\ncycles = 30\n[gain]\nfile = 'l/gain.nc'\n");
+  place.write("e.toml",
+              "job = 'evaluate-gain'\n[model]\nn = 8\n[observations]\ncycles = 30\n[gain]\nfile = 'l/gain.nc'\n");
   ASSERT_EQ(place.vida({"run", "small.toml", "--out", "l"}).code, 0);
   ASSERT_EQ(place.vida({"run", "e.toml", "--out", "e"}).code, 0);
   EXPECT_EQ(summary_of(place, "e")["cost"], summary_of(place, "l")["cost_final"]);
@@ -148,7 +140,8 @@ TEST(EvaluateGainJob, ReadsTheGainThatLearningWrote) {
 
 TEST(EnsembleJob, WritesStatisticsAndSnapshots) {
   const Workplace place;
-  place.write("e.toml", "job = 'ensemble'\n[ensemble]\nmembers = 20\nsteps = 40\nsnapshot_every = 20\nsnapshot_members = 4\n");
+  place.write("e.toml",
+              "job = 'ensemble'\n[ensemble]\nmembers = 20\nsteps = 40\nsnapshot_every = 20\nsnapshot_members = 4\n");
   const auto answer = place.vida({"run", "e.toml", "--out", "o"});
   ASSERT_EQ(answer.code, 0) << answer.err;
   const NetcdfReader result(place.path("o/result.nc"));

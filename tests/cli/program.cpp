@@ -95,7 +95,8 @@ Answer Workplace::vida(const std::vector<std::string>& words, const std::vector<
   return wait_for(start(words, environment));
 }
 
-Answer Workplace::vida_interrupted(const std::vector<std::string>& words, int signal, const std::string& file_ready) const {
+Answer Workplace::vida_interrupted(const std::vector<std::string>& words, int signal,
+                                   const std::string& file_ready) const {
   const int process = start(words, {});
   const auto ready = [&] {
     for (const auto& name : files())

@@ -1,0 +1,42 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/program.hpp"
+#include "vida/version.hpp"
+
+namespace vida::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Commands, InitPrintsConfigurationsThatRun) {
+  for (const std::string job : {"learn-gain", "evaluate-gain", "ensemble"}) {
+    const Workplace place;
+    const auto example = place.vida({"init", job});
+    ASSERT_EQ(example.code, 0);
+    EXPECT_THAT(example.out, HasSubstr("job = \"" + job + "\""));
+    place.write("example.toml", example.out);
+    std::vector<std::string> words = {"run", "example.toml"};
+    if (job == "ensemble")
+      words.insert(words.end(), {"--set", "ensemble.members=10", "--set", "ensemble.steps=10"});
+    else
+      words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
+    if (job == "learn-gain") words.insert(words.end(), {"--set", "test.cycles=10", "--set", "optimizer.iterations=1"});
+    const auto answer = place.vida(words);
+    EXPECT_EQ(answer.code, 0) << job << ": " << answer.err;
+  }
+}
+
+TEST(Commands, ListAndInfoAndVersion) {
+  const Workplace place;
+  EXPECT_THAT(place.vida({"list"}).out, HasSubstr("circulant"));
+  EXPECT_THAT(place.vida({"info"}).out, HasSubstr(kVersion));
+  EXPECT_EQ(place.vida({"--version"}).out, std::string("vida ") + kVersion + "\n");
+  for (const auto& words : {std::vector<std::string>{"--help"}, {"run", "--help"}}) {
+    EXPECT_EQ(place.vida(words).code, 0);
+    EXPECT_THAT(place.vida(words).out, HasSubstr("Exit codes"));
+  }
+}
+
+}  // namespace
+}  // namespace vida::test

@@ -1,0 +1,78 @@
+#include "io/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "vida/error.hpp"
+
+namespace vida::io {
+namespace {
+
+using ::testing::HasSubstr;
+
+Config load(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  const auto path =
+      std::filesystem::path(::testing::TempDir()) / ("vida-config-test-" + std::to_string(::getpid()) + ".toml");
+  std::ofstream(path) << text;
+  return load_config(path, overrides);
+}
+
+TEST(Settings, EveryExampleHoldsItsDefaults) {
+  for (const auto& job : job_names()) {
+    const Config config = load(example_config(job));
+    for (const Setting* setting : settings_of(job))
+      if (setting->fallback && setting->key != "job") {
+        EXPECT_EQ(config.at(setting->key), *setting->fallback) << setting->key;
+      }
+  }
+}
+
+TEST(Settings, NearestKnowsItsNeighboursAndStaysSilentOtherwise) {
+  EXPECT_EQ(nearest("lern-gain", job_names()), "learn-gain");
+  EXPECT_EQ(nearest("zebra", job_names()), "");
+}
+
+TEST(Config, TheStepFollowsTheOptimizer) {
+  EXPECT_EQ(load("job = 'learn-gain'").real("optimizer.step"), 1e-5);
+  EXPECT_EQ(load("job = 'learn-gain'\n[optimizer]\nname = 'adam'").real("optimizer.step"), 0.02);
+  EXPECT_EQ(load("job = 'learn-gain'", {"optimizer.name=adam", "optimizer.step=1"}).real("optimizer.step"), 1.0);
+}
+
+TEST(Config, OverridesTakeTomlValuesAndBareWords) {
+  const Config config = load("job = 'learn-gain'", {"gain.structure=banded:3", "observations.noise=[1, 2]", "seed=7"});
+  EXPECT_EQ(config.text("gain.structure"), "banded:3");
+  EXPECT_EQ(std::get<std::vector<double>>(config.at("observations.noise")), (std::vector<double>{1, 2}));
+  EXPECT_EQ(config.integer("seed"), 7);
+  EXPECT_TRUE(config.given("seed"));
+  EXPECT_FALSE(config.given("model.n"));
+}
+
+TEST(Config, AxesKeepTheOrderOfTheirLines) {
+  const Config config =
+      load("job = 'learn-gain'\n[batch]\n'seed' = [3, 1]\n'gain.initial' = [1, 0.5]\n'filter.dt' = [0.05]\n");
+  ASSERT_EQ(config.axes().size(), 3U);
+  EXPECT_EQ(config.axes()[0].key, "seed");
+  EXPECT_EQ(config.axes()[1].key, "gain.initial");
+  EXPECT_EQ(std::get<double>(config.axes()[1].values[0]), 1.0);
+}
+
+TEST(Config, WritesWhatItReads) {
+  const std::string text =
+      "job = 'learn-gain'\n[model]\nn = 12\nprocess_noise = [0.5, 1e-7]\n[batch]\n'seed' = [3, 1]\ntrajectories = 4\n";
+  const Config config = load(text);
+  EXPECT_EQ(load(config.to_toml()).to_toml(), config.to_toml());
+  EXPECT_EQ(load(config.to_toml()).trajectories, 4);
+}
+
+TEST(Config, PathsStartAtTheFileThatNamesThem) {
+  const auto folder = std::filesystem::path(::testing::TempDir());
+  EXPECT_EQ(load("job = 'learn-gain'\n[observations]\nfile = 'obs.nc'").text("observations.file"),
+            (folder / "obs.nc").lexically_normal().string());
+  EXPECT_EQ(load("job = 'learn-gain'", {"observations.file=obs.nc"}).text("observations.file"), "obs.nc");
+}
+
+}  // namespace
+}  // namespace vida::io
