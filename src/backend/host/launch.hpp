@@ -36,7 +36,8 @@ void launch_lanes(Executor& executor, long members, const Kernel& kernel) {
   const int width = kPackBytes / static_cast<int>(sizeof(typename Kernel::Real));
   const long packs = members / width;
   const int threads = static_cast<int>(std::min<long>(executor.threads(), packs));
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+  const long share = std::max(1L, packs / (16L * std::max(threads, 1)));  // another process may hold up a thread
+#pragma omp parallel for schedule(dynamic, share) num_threads(threads) if (threads > 1)
   for (long pack = 0; pack < packs; ++pack) kernel(Lanes(pack * width));
 }
 
