@@ -227,9 +227,9 @@ VIDA_FN void linearise(Team team, const GainShape& s, Real dt, Real forcing, con
   team.sync();
   step_jacobian(team, s.n, dt, ones, work.step);
   team.sync();
-  band_times<kBandLow, kBandHigh>(team, s.n, work.step.jacobian(), work.step.stride, C, s.ld, work.T, work.t_ld);
+  band_times(team, s.n, Band<Real>{work.step.jacobian(), work.step.stride}, C, s.ld, work.T, work.t_ld);
   team.sync();
-  close_columns(team, s.n, work.T, work.t_ld, -kBandLow, kBandHigh);
+  close_columns<Band<Real>>(team, s.n, work.T, work.t_ld);
 }
 
 /// The same with the covariance: next_C = J C J' + addend (null: 0).
@@ -240,11 +240,11 @@ VIDA_FN void forecast_step(Team team, const GainShape& s, Real dt, Real forcing,
   using Pack = typename Team::template Pack<Real>;
   linearise(team, s, dt, forcing, ones, mean, C, work, next_mean);
   team.sync();
-  times_band_transposed<kBandLow, kBandHigh>(team, s.n, work.T, work.t_ld, work.step.jacobian(), work.step.stride,
-                                             [&](int i, int j, Pack value) {
-                                               if (addend) value += load<Pack>(addend + i * s.ld + j);
-                                               store(next_C + i * s.ld + j, value);
-                                             });
+  times_band_transposed(team, s.n, work.T, work.t_ld, Band<Real>{work.step.jacobian(), work.step.stride},
+                        [&](int i, int j, Pack value) {
+                          if (addend) value += load<Pack>(addend + i * s.ld + j);
+                          store(next_C + i * s.ld + j, value);
+                        });
 }
 
 /// The forecast of a whole cycle. After it work.step and work.T belong to the last step; work.states[k], work.chain[k]

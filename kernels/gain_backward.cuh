@@ -51,9 +51,8 @@ struct GainBackward {
     Real* memory = team.template scratch<Real>();
     const ForecastWork<Real> work(memory, s);
     const AdjointWork<Real> slopes(memory + ForecastWork<Real>::elements(s), n);
-    Real* band_bar =
-        memory + ForecastWork<Real>::elements(s) + AdjointWork<Real>::elements(n);  // of J, then J itself transposed
-    Real* bar = band_bar + kBandSize * ring_stride(n);                              // sensitivity of C, then of C^
+    Real* band_bar = memory + ForecastWork<Real>::elements(s) + AdjointWork<Real>::elements(n);  // sensitivity of J
+    Real* bar = band_bar + kBandSize * ring_stride(n);  // sensitivity of C, then of C^
     Real* forecast_C = bar + s.nn();
     Real* Y = forecast_C + s.nn();
     Real* mean_bar = Y + s.nn();
@@ -125,19 +124,17 @@ struct GainBackward {
                     k == 0 ? previous_mean : work.states + (k - 1) * ld,
                     k == 0 ? previous_C : work.chain + (k - 1) * s.nn(), work, forecast_mean);
         team.sync();
-        band_adjoint<kBandLow, kBandHigh>(team, n, bar, ld, work.T, work.t_ld, band_bar, band_ld);
+        band_adjoint(team, n, bar, ld, work.T, work.t_ld, band_bar, band_ld);
+        close_diagonals(team, n, work.step.jacobian(), work.step.stride);
         team.sync();
         step_adjoint(team, n, data.dt[d], data.ones, work.step, band_bar, band_ld, slopes, state_bar);
+        const TransposedBand<Real> transposed{work.step.jacobian(), work.step.stride};
+        band_times(team, n, transposed, bar, ld, work.T, work.t_ld);
         team.sync();
-        transpose_band<kBandLow, kBandHigh>(team, n, work.step.jacobian(), work.step.stride, band_bar, band_ld);
+        close_columns<TransposedBand<Real>>(team, n, work.T, work.t_ld);
         team.sync();
-        band_times<-kBandHigh, -kBandLow>(team, n, band_bar, band_ld, bar, ld, work.T, work.t_ld);
-        team.sync();
-        close_columns(team, n, work.T, work.t_ld, kBandHigh, -kBandLow);
-        team.sync();
-        times_band_transposed<-kBandHigh, -kBandLow>(
-            team, n, work.T, work.t_ld, band_bar, band_ld,
-            [&](int i, int k2, Pack value) { store(bar + i * ld + k2, value); });
+        times_band_transposed(team, n, work.T, work.t_ld, transposed,
+                              [&](int i, int k2, Pack value) { store(bar + i * ld + k2, value); });
         team.sync();
       }
       copy(team, 1, ld, state_bar, mean_bar);

@@ -47,7 +47,7 @@ struct Lorenz96Maps {
         team.sync();
       }
       if (map == Lorenz96Map::jacobian) {
-        band_times<kBandLow, kBandHigh>(team, n, work.jacobian(), work.stride, other, ld, more, ld);
+        band_times(team, n, Band<Real>{work.jacobian(), work.stride}, other, ld, more, ld);
         team.sync();
         copy(team, n, ld, more, other);
       }

@@ -112,7 +112,9 @@ TYPED_TEST(Dense, CholeskyFactorTimesItsTransposeIsTheMatrix) {
         sum += static_cast<double>(L[static_cast<std::size_t>(i * ld + k)]) *
                static_cast<double>(L[static_cast<std::size_t>(j * ld + k)]);
       EXPECT_NEAR(sum, static_cast<double>(A[static_cast<std::size_t>(i * ld + j)]), 20 * kTolerance<Real>);
-      if (j > i) EXPECT_EQ(L[static_cast<std::size_t>(i * ld + j)], Real(0));
+      if (j > i) {
+        EXPECT_EQ(L[static_cast<std::size_t>(i * ld + j)], Real(0));
+      }
     }
 }
 
@@ -144,7 +146,7 @@ std::vector<double> dense_band(int n, const std::vector<Real>& band, int band_ld
   for (int o = kBandLow; o <= kBandHigh; ++o)
     for (int i = 0; i < n; ++i)
       B[static_cast<std::size_t>(i * n + on_ring(i + o, n))] +=
-          static_cast<double>(band[static_cast<std::size_t>((o - kBandLow) * band_ld + i)]);
+          static_cast<double>(band[static_cast<std::size_t>((o - kBandLow) * band_ld + kHalo + i)]);
   return B;
 }
 
@@ -152,15 +154,16 @@ TYPED_TEST(Dense, BandProductsEqualDenseOnes) {
   using Real = TypeParam;
   for (int n : {4, 5, 12, 13, 40, 41}) {
     const int ld = pad<Real>(n), t_ld = halo_ld(ld), band_ld = ring_stride(n);
-    const auto band = filled<Real>(16, band_ld, 0.9), M = filled<Real>(n, ld, 0.2);
+    auto band = filled<Real>(16, band_ld, 0.9);
+    const auto M = filled<Real>(n, ld, 0.2);
     const auto B = dense_band(n, band, band_ld);
     std::vector<Real> T(static_cast<std::size_t>(padded(n, 4) * t_ld), Real(0)),
         sandwich(static_cast<std::size_t>(padded(n, 4) * ld));
     Real* t = T.data() + kHalo;
-    band_times<kBandLow, kBandHigh>(team, n, band.data(), band_ld, M.data(), ld, t, t_ld);
-    close_columns(team, n, t, t_ld, -kBandLow, kBandHigh);
-    times_band_transposed<kBandLow, kBandHigh>(team, n, t, t_ld, band.data(), band_ld,
-                                               Assign<Real>{sandwich.data(), ld});
+    const Band<Real> B_band{band.data() + kHalo, band_ld};
+    band_times(team, n, B_band, M.data(), ld, t, t_ld);
+    close_columns<Band<Real>>(team, n, t, t_ld);
+    times_band_transposed(team, n, t, t_ld, B_band, Assign<Real>{sandwich.data(), ld});
     std::vector<double> BM(static_cast<std::size_t>(n * n), 0.0), expected(BM), got(BM), got_BM(BM);
     for (int i = 0; i < n; ++i)
       for (int j = 0; j < n; ++j) {
@@ -178,9 +181,8 @@ TYPED_TEST(Dense, BandProductsEqualDenseOnes) {
     EXPECT_LE(relative_error(got_BM, BM), 10 * kTolerance<Real>) << n;
     EXPECT_LE(relative_error(got, expected), 10 * kTolerance<Real>) << n;
 
-    std::vector<Real> transposed(static_cast<std::size_t>(kBandSize * band_ld));
-    transpose_band<kBandLow, kBandHigh>(team, n, band.data(), band_ld, transposed.data(), band_ld);
-    band_times<-kBandHigh, -kBandLow>(team, n, transposed.data(), band_ld, M.data(), ld, t, t_ld);
+    close_diagonals(team, n, band.data() + kHalo, band_ld);
+    band_times(team, n, TransposedBand<Real>{band.data() + kHalo, band_ld}, M.data(), ld, t, t_ld);
     for (int i = 0; i < n; ++i)
       for (int j = 0; j < n; ++j) {
         double sum = 0;
