@@ -11,7 +11,7 @@ template <class A, class B>
 double relative_error(const A& a, const B& b) {
   double difference = 0, norm = 0;
   auto other = b.begin();
-  if (a.size() != b.size()) return NAN;
+  if (std::ssize(a) != std::ssize(b)) return NAN;
   for (const auto& value : a) {
     const double expected = static_cast<double>(*other++);
     difference += (static_cast<double>(value) - expected) * (static_cast<double>(value) - expected);

@@ -93,7 +93,7 @@ struct GainRun {
 };
 
 struct LearnGainOptions {
-  GainObjectiveOptions objective;
+  GainObjectiveOptions objective{};
   std::string structure = "full";
   std::string optimizer = "gradient-descent";  ///< or "adam"
   long iterations = 100;

@@ -76,9 +76,15 @@ TEST(LearnGain, EveryStructureLowersTheCostAndKeepsItsPattern) {
         learn_gain(Device::cpu(), problems, {&run, 1}, {.structure = structure, .optimizer = "adam", .iterations = 20});
     EXPECT_LT(result.runs[0].cost.back(), result.runs[0].cost.front()) << structure;
     const Matrix& K = result.runs[0].gain;
-    if (structure == std::string("diagonal")) EXPECT_EQ(K(0, 1), 0.0);
-    if (structure == std::string("banded:2")) EXPECT_TRUE(K(0, 10) != 0 && K(0, 9) == 0);
-    if (structure == std::string("circulant")) EXPECT_EQ(K(0, 1), K(11, 0));
+    if (structure == std::string("diagonal")) {
+      EXPECT_EQ(K(0, 1), 0.0);
+    }
+    if (structure == std::string("banded:2")) {
+      EXPECT_TRUE(K(0, 10) != 0 && K(0, 9) == 0);
+    }
+    if (structure == std::string("circulant")) {
+      EXPECT_EQ(K(0, 1), K(11, 0));
+    }
   }
 }
 
