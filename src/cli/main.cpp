@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "cli/options.hpp"
@@ -76,6 +78,8 @@ int main(int argc, char** argv) {
     return command(argc, argv);
   } catch (const vida::io::WriteError& error) {
     fmt::print(stderr, "vida: {}\n", error.what());
+    std::fflush(nullptr);
+    std::_Exit(vida::cli::kNothingUsable);  // HDF5's exit handler crashes over a file that it could not complete
   } catch (const vida::FileError& error) {
     fmt::print(stderr, "vida: {}\n", error.what());
     return vida::cli::kUsage;

@@ -140,19 +140,26 @@ std::vector<GainReport> assess(const Device& device, const Plan& plan, const Lea
   return reports;
 }
 
-nlohmann::ordered_json to_json(const GainScores& s) {
+const std::vector<ScoreField>& score_fields() {
+  using S = GainScores;
+  static const std::vector<ScoreField> fields = {
+      {"cost_initial", &S::cost_initial, "cost at the gain at the start"},
+      {"cost_final", &S::cost_final, "cost at the learned gain"},
+      {"mse_initial", &S::mse_initial, "mean squared error at the gain at the start, training data"},
+      {"mse_train", &S::mse_train, "mean squared error at the learned gain, training data"},
+      {"mse_test_initial", &S::mse_test_initial, "mean squared error at the gain at the start, held-out data"},
+      {"mse_test", &S::mse_test, "mean squared error at the learned gain, held-out data"},
+      {"mse_ekf_train", &S::mse_ekf_train, "mean squared error of the EKF, training data"},
+      {"mse_ekf_test", &S::mse_ekf_test, "mean squared error of the EKF, held-out data"},
+      {"kl_to_ekf", &S::kl_to_ekf, "KL(analysis of the learned gain || analysis of the EKF), mean over cycles"},
+      {"gain_distance_to_steady", &S::gain_distance_to_steady, "Frobenius norm of learned gain - steady EKF gain"},
+      {"chi_square", &S::chi_square, "innovation chi-square over p, training data"}};
+  return fields;
+}
+
+nlohmann::ordered_json to_json(const GainScores& scores) {
   nlohmann::ordered_json json;
-  json["cost_initial"] = number(s.cost_initial);
-  json["cost_final"] = number(s.cost_final);
-  json["mse_initial"] = number(s.mse_initial);
-  json["mse_train"] = number(s.mse_train);
-  json["mse_test_initial"] = number(s.mse_test_initial);
-  json["mse_test"] = number(s.mse_test);
-  json["mse_ekf_train"] = number(s.mse_ekf_train);
-  json["mse_ekf_test"] = number(s.mse_ekf_test);
-  json["kl_to_ekf"] = number(s.kl_to_ekf);
-  json["gain_distance_to_steady"] = number(s.gain_distance_to_steady);
-  json["chi_square"] = number(s.chi_square);
+  for (const ScoreField& field : score_fields()) json[field.name] = number(scores.*field.part);
   return json;
 }
 

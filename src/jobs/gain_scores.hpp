@@ -20,6 +20,15 @@ struct GainScores {
   double chi_square = 0;               ///< of the innovations of the training data, 1 when C^ is right
 };
 
+/// One score: its key in summary.json and its name in result.nc, and what it is.
+struct ScoreField {
+  const char* name;
+  double GainScores::*part;
+  const char* long_name;
+};
+/// All of GainScores, in the order of summary.json.
+const std::vector<ScoreField>& score_fields();
+
 /// A learned gain with its filters on training and held-out data.
 struct GainReport {
   GainScores scores;

@@ -127,16 +127,11 @@ void put_gains(io::NetcdfWriter& file, const LearnGainResult& learned, const std
 /// Scores, and the place of each run on the axes, as [run].
 void put_scores(io::NetcdfWriter& file, const Plan& plan, const std::vector<GainReport>& reports) {
   const long runs = static_cast<long>(reports.size());
-  std::vector<nlohmann::ordered_json> scores;
-  for (const GainReport& report : reports) scores.push_back(to_json(report.scores));
-  for (const auto& [key, unused] : scores[0].items()) {
-    if (key == "kl_to_ekf") continue;  // the last entry of the trace
-    Vector values({runs}, std::numeric_limits<double>::quiet_NaN());
-    for (long i = 0; i < runs; ++i) {
-      const auto& value = scores[static_cast<std::size_t>(i)][key];
-      if (value.is_number()) values[i] = value.get<double>();
-    }
-    file.put(key, {"run"}, values, {key});
+  for (const ScoreField& field : score_fields()) {
+    if (std::string(field.name) == "kl_to_ekf") continue;  // the last entry of the trace
+    Vector values({runs});
+    for (long i = 0; i < runs; ++i) values[i] = reports[static_cast<std::size_t>(i)].scores.*field.part;
+    file.put(field.name, {"run"}, values, {field.long_name});
   }
   for (const io::Axis& axis : plan.config.axes()) {
     Vector values({runs}, std::numeric_limits<double>::quiet_NaN());
@@ -219,16 +214,22 @@ nlohmann::ordered_json summarize(const Device& device, const Plan& plan, const L
   return summary;
 }
 
+std::string flag_note(std::size_t index, const Run& run, const LearnedGain& learned) {
+  if (learned.cost.empty())
+    return fmt::format(
+        "run {} has no result: its cost is not finite at the gain at the start. Another gain.initial (now {})"
+        " may help.",
+        index, run.settings.has("gain.initial") ? io::to_toml(run.settings.at("gain.initial")) : "from a file");
+  return fmt::format(
+      "run {} stopped: its cost was not finite at iteration {}; its last good gain is kept. A smaller "
+      "optimizer.step (now {}) may help.",
+      index, learned.flagged_at, io::to_toml(run.settings.at("optimizer.step")));
+}
+
 std::vector<std::string> notes(const Plan& plan, const LearnGainResult& learned) {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < learned.runs.size(); ++i)
-    if (!learned.runs[i].converged)
-      lines.push_back(
-          fmt::format("run {} stopped: its cost was not finite at iteration {}; {}. A smaller optimizer.step "
-                      "(now {}) may help.",
-                      i, learned.runs[i].flagged_at,
-                      learned.runs[i].cost.empty() ? "it has no result" : "its last good gain is kept",
-                      io::to_toml(plan.runs[i].settings.at("optimizer.step"))));
+    if (!learned.runs[i].converged) lines.push_back(flag_note(i, plan.runs[i], learned.runs[i]));
   if (plan.first().data.truth.empty())
     lines.push_back("the observations come without a truth: scores that need it are left out.");
   return lines;

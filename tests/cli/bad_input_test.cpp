@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "cli/program.hpp"
@@ -11,12 +12,9 @@
 namespace vida::test {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 /// Runs the small job with these words; nothing but its configuration may be in the folder afterwards.
@@ -149,6 +147,15 @@ TEST(BadInput, AGainWhoseCostIsNotFiniteLeavesNothing) {
   EXPECT_THAT(place.files(), ElementsAre("small.toml"));
 }
 
+TEST(BadInput, AFullDiskLeavesNoPartialFile) {
+  const Workplace place;
+  place.write("small.toml", kSmallJob);
+  const auto answer = place.vida_on_a_small_disk({"run", "small.toml", "--quiet"}, 20000);
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.err, StartsWith("vida: '"));
+  EXPECT_THAT(place.files(), ElementsAre("small.toml"));
+}
+
 /// A small data file whose parts the tests change.
 struct Data {
   Matrix y = Matrix({10, 8}, 1.0), R = scaled_identity(8, 1.0), Q = scaled_identity(8, 0.1);
@@ -222,6 +229,23 @@ TEST(BadData, AValueInBothPlacesThatDiffers) {
                       {"--set", "observations.noise=2"});
   const Workplace place;
   EXPECT_EQ(run_on(place, {}, {"--set", "observations.noise=1", "--set", "model.n=8"}).code, 0);
+}
+
+TEST(BadData, AnAxisOfTheFileIsABatchOfDataSets) {
+  const Workplace place;
+  {
+    io::NetcdfWriter file(place.path("sets.nc"));
+    Array<double, 3> y({2, 10, 8}, 1.0);
+    for (double& value : y[1]) value = 2.0;
+    file.put("y", {"set", "cycle", "obs"}, y, {"observations"});
+    file.close();
+  }
+  place.write("e.toml", "job = 'evaluate-gain'\n[model]\nn = 8\n[observations]\nfile = 'sets.nc'\n");
+  const auto answer = place.vida({"run", "e.toml", "--out", "o"});
+  ASSERT_EQ(answer.code, 0) << answer.err;
+  const auto cost = io::NetcdfReader(place.path("o/result.nc")).values("cost");
+  ASSERT_EQ(cost.size(), 2U);
+  EXPECT_NE(cost[0], cost[1]);
 }
 
 TEST(BadData, AMissingObservationIsNoError) {

@@ -1,6 +1,7 @@
 #include "cli/program.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,7 +63,8 @@ std::vector<std::string> Workplace::files() const {
   return names;
 }
 
-int Workplace::start(const std::vector<std::string>& words, const std::vector<std::string>& environment) const {
+int Workplace::start(const std::vector<std::string>& words, const std::vector<std::string>& environment,
+                     long file_limit) const {
   const int process = ::fork();
   if (process != 0) return process;
   if (::chdir(folder_.c_str()) != 0) ::_exit(99);
@@ -77,6 +79,10 @@ int Workplace::start(const std::vector<std::string>& words, const std::vector<st
   std::vector<char*> arguments = {const_cast<char*>("vida")};
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
+  if (file_limit > 0) {
+    const rlimit limit{static_cast<rlim_t>(file_limit), static_cast<rlim_t>(file_limit)};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
   ::execv(VIDA_PROGRAM, arguments.data());
   ::_exit(98);
 }
@@ -93,6 +99,10 @@ Answer Workplace::wait_for(int process) const {
 
 Answer Workplace::vida(const std::vector<std::string>& words, const std::vector<std::string>& environment) const {
   return wait_for(start(words, environment));
+}
+
+Answer Workplace::vida_on_a_small_disk(const std::vector<std::string>& words, long bytes) const {
+  return wait_for(start(words, {}, bytes));
 }
 
 Answer Workplace::vida_interrupted(const std::vector<std::string>& words, int signal,

@@ -28,11 +28,14 @@ class Workplace {
 
   /// Runs `vida` with these words in the folder. environment: "NAME=value" each.
   Answer vida(const std::vector<std::string>& words, const std::vector<std::string>& environment = {}) const;
+  /// The same on a disk where no file may grow beyond `bytes`.
+  Answer vida_on_a_small_disk(const std::vector<std::string>& words, long bytes) const;
   /// Starts it, sends `signal` once `file_ready` (a part of a file's name) has content, and waits.
   Answer vida_interrupted(const std::vector<std::string>& words, int signal, const std::string& file_ready) const;
 
  private:
-  int start(const std::vector<std::string>& words, const std::vector<std::string>& environment) const;
+  int start(const std::vector<std::string>& words, const std::vector<std::string>& environment,
+            long file_limit = 0) const;
   Answer wait_for(int process) const;
   std::filesystem::path folder_;
 };
