@@ -31,7 +31,10 @@ Matrix initial_states(io::Config& config) {
   return states;
 }
 
-EnsembleOptions ensemble_options(io::Config& config) {
+/// Members integrated at once on a CPU: about a second of work, so that progress shows and an interruption is heard.
+long cpu_chunk(long steps) { return std::clamp(50'000'000L / steps, 1024L, 65'536L); }
+
+EnsembleOptions ensemble_options(const Device& device, io::Config& config) {
   if (!config.axes().empty())
     throw InvalidArgument("[batch] is not part of job \"ensemble\"; its members are the batch.");
   EnsembleOptions options;
@@ -50,6 +53,7 @@ EnsembleOptions ensemble_options(io::Config& config) {
     throw InvalidArgument(fmt::format("ensemble.lyapunov_exponents = {}: a model of {} variables has {}.",
                                       options.lyapunov_exponents, options.model.n, options.model.n));
   options.chunk = config.integer("ensemble.chunk");
+  if (options.chunk == 0 && !device.is_cuda()) options.chunk = cpu_chunk(options.steps);
   return options;
 }
 
@@ -126,7 +130,7 @@ std::string table(const nlohmann::ordered_json& summary) {
 
 Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFolder& folder, const Monitor& monitor) {
   io::Config config = given;
-  const EnsembleOptions options = ensemble_options(config);
+  const EnsembleOptions options = ensemble_options(device, config);
   Outcome outcome;
   const auto start = std::chrono::steady_clock::now();
   const auto heard = [&](double share) {

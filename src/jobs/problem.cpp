@@ -110,8 +110,6 @@ class GainSource {
       throw InvalidArgument(
           fmt::format("gain.file: '{}' holds K with shape {}; the model and the observations need {}.", path_,
                       to_string<2>(K.extents()), to_string<2>({system.n(), system.p()})));
-    if (run.given("gain.initial"))
-      throw InvalidArgument("gain.initial and a gain from a file are both set. Remove one of the two.");
     return K;
   }
 
@@ -163,6 +161,9 @@ Plan make_plan(const Device& device, const Config& config) {
         plan.runs.push_back(std::move(entry));
         pending.push_back({item, number});
       }
+  for (const io::Axis& axis : config.axes())
+    if (axis.key == "gain.initial" && gains.from_file())
+      throw InvalidArgument("[batch] gain.initial: the gain comes from a file, so this axis would change nothing.");
   if (gains.from_file()) plan.config.forget("gain.initial");
   plan.batched = plan.runs.size() > 1 || !config.axes().empty() || (data && data->batched()) || gains.batched();
   plan.problems = problems.finish(device);
