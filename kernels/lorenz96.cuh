@@ -31,7 +31,8 @@ VIDA_FN void close_ring(Team team, int n, Real* x, int left, int right) {
 /// dv_i/dt at component i of a ring array u.
 template <class Pack, class Real>
 VIDA_FN Pack slope(const Real* u, int i, Real forcing) {
-  return lorenz96_slope(load<Pack>(u + i - 2), load<Pack>(u + i - 1), load<Pack>(u + i), load<Pack>(u + i + 1), forcing);
+  return lorenz96_slope(load<Pack>(u + i - 2), load<Pack>(u + i - 1), load<Pack>(u + i), load<Pack>(u + i + 1),
+                        forcing);
 }
 
 /// (D(u)' w)_i for ring arrays u and w with two components of halo.
