@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/program.hpp"
+#include "vida/device.hpp"
 #include "vida/version.hpp"
 
 namespace vida::test {
@@ -36,6 +37,15 @@ TEST(Commands, ListAndInfoAndVersion) {
     EXPECT_EQ(place.vida(words).code, 0);
     EXPECT_THAT(place.vida(words).out, HasSubstr("Exit codes"));
   }
+}
+
+TEST(Commands, AutoSaysOnceThatThereIsNoGpuWhereTheBuildCouldUseOne) {
+  const CudaStatus cuda = cuda_status();
+  const Workplace place;
+  place.write("small.toml", kSmallJob);
+  const auto answer = place.vida({"run", "small.toml", "--quiet"}, {"VIDA_DEVICE=auto"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_EQ(answer.err, cuda.built && cuda.devices == 0 ? "vida: " + cuda.reason + "; running on the CPU\n" : "");
 }
 
 }  // namespace

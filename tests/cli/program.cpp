@@ -68,7 +68,7 @@ int Workplace::start(const std::vector<std::string>& words, const std::vector<st
   const int process = ::fork();
   if (process != 0) return process;
   if (::chdir(folder_.c_str()) != 0) ::_exit(99);
-  ::unsetenv("VIDA_DEVICE");
+  ::setenv("VIDA_DEVICE", "cpu", 1);
   ::unsetenv("VIDA_THREADS");
   for (const auto& item : environment) ::putenv(const_cast<char*>(item.c_str()));
   const auto redirect = [](const std::string& file, int to) {

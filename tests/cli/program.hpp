@@ -26,7 +26,7 @@ class Workplace {
   /// Every file below, relative, sorted; hidden ones too.
   std::vector<std::string> files() const;
 
-  /// Runs `vida` with these words in the folder. environment: "NAME=value" each.
+  /// Runs `vida` with these words in the folder, on the CPU unless they say otherwise. environment: "NAME=value" each.
   Answer vida(const std::vector<std::string>& words, const std::vector<std::string>& environment = {}) const;
   /// The same on a disk where no file may grow beyond `bytes`.
   Answer vida_on_a_small_disk(const std::vector<std::string>& words, long bytes) const;
