@@ -24,8 +24,8 @@ double bound_of_one_core() {
   return bench::peak_flops<std::is_same_v<Real, double>>() / 2 / (kInstructions * kVariables);  // an fma counts twice
 }
 
-/// args: members, threads (0: all). One iteration is a launch of a tenth of a second or less; the best one counts, since
-/// other work on the machine can only slow it.
+/// args: members, threads (0: all). One iteration is a launch of a tenth of a second or less; the best one counts,
+/// since other work on the machine can only slow it.
 template <class Real>
 void ensemble(benchmark::State& state) {
   const long members = state.range(0);
