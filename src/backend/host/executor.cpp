@@ -1,10 +1,10 @@
 #include "backend/host/executor.hpp"
 
 #include <fmt/format.h>
-#include <omp.h>
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -17,7 +17,7 @@ namespace {
 int usable_cores() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
-  return omp_get_num_procs();
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
 std::size_t free_memory() {
@@ -36,7 +36,8 @@ void* aligned(std::size_t bytes) {
 
 HostExecutor::HostExecutor(const DeviceOptions& options)
     : threads_(options.threads > 0 ? options.threads : usable_cores()),
-      memory_limit_(options.memory_limit ? options.memory_limit : free_memory() / 2) {}
+      memory_limit_(options.memory_limit ? options.memory_limit : free_memory() / 2),
+      workers_(threads_) {}
 
 HostExecutor::~HostExecutor() { std::free(scratch_); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backend/executor.hpp"
+#include "backend/host/workers.hpp"
 
 namespace vida::host {
 
@@ -23,6 +24,7 @@ class HostExecutor final : public Executor {
   int pack_width(std::size_t element_bytes) const override;
   long concurrent_teams() const override { return threads_; }
 
+  Workers& workers() { return workers_; }
   /// The scratch area of every thread, at least `bytes` each.
   std::byte* scratch(int thread, std::size_t bytes);
   void reserve_scratch(std::size_t bytes);
@@ -30,6 +32,7 @@ class HostExecutor final : public Executor {
  private:
   int threads_;
   std::size_t memory_limit_;
+  Workers workers_;
   std::size_t scratch_bytes_ = 0;
   std::byte* scratch_ = nullptr;
 };

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
 #include <type_traits>
@@ -17,28 +15,26 @@ void launch(Executor& executor, Shape shape, const Kernel& kernel) {
   static_assert(std::is_trivially_copyable_v<Kernel>);
   auto& host = static_cast<HostExecutor&>(executor);
   host.reserve_scratch(shape.scratch_bytes);
-  const int threads = static_cast<int>(std::min<long>(host.threads(), shape.items));
-  if (threads == 1) {
-    for (long item = 0; item < shape.items; ++item) kernel(Team(host.scratch(0, shape.scratch_bytes)), item);
-    return;
-  }
   std::atomic<long> next{0};
-#pragma omp parallel num_threads(threads)
-  {
-    const Team team(host.scratch(omp_get_thread_num(), shape.scratch_bytes));
+  host.workers().run(static_cast<int>(std::min<long>(host.threads(), shape.items)), [&](int thread) {
+    const Team team(host.scratch(thread, shape.scratch_bytes));
     for (long item = next.fetch_add(1); item < shape.items; item = next.fetch_add(1)) kernel(team, item);
-  }
+  });
 }
 
 template <class Kernel>
 void launch_lanes(Executor& executor, long members, const Kernel& kernel) {
   static_assert(std::is_trivially_copyable_v<Kernel>);
+  auto& host = static_cast<HostExecutor&>(executor);
   const int width = kPackBytes / static_cast<int>(sizeof(typename Kernel::Real));
   const long packs = members / width;
-  const int threads = static_cast<int>(std::min<long>(executor.threads(), packs));
-  const long share = std::max(1L, packs / (16L * std::max(threads, 1)));  // another process may hold up a thread
-#pragma omp parallel for schedule(dynamic, share) num_threads(threads) if (threads > 1)
-  for (long pack = 0; pack < packs; ++pack) kernel(Lanes(pack * width));
+  const int threads = static_cast<int>(std::min<long>(host.threads(), packs));
+  const long share = std::max(1L, packs / (16L * threads));  // another process may hold up a thread
+  std::atomic<long> next{0};
+  host.workers().run(threads, [&](int) {
+    for (long first = next.fetch_add(share); first < packs; first = next.fetch_add(share))
+      for (long pack = first; pack < std::min(packs, first + share); ++pack) kernel(Lanes(pack * width));
+  });
 }
 
 }  // namespace vida::host
