@@ -107,7 +107,11 @@ void score_held_out(const Device& device, const Plan& plan, const LearnGainResul
   }
 }
 
-std::string cell(double value) { return std::isfinite(value) ? fmt::format("{:.5g}", value) : std::string("-"); }
+/// Five decimals where they tell something, else five digits.
+std::string cell(double value) {
+  if (!std::isfinite(value)) return "-";
+  return std::abs(value) >= 1e-3 && std::abs(value) < 1e3 ? fmt::format("{:.5f}", value) : fmt::format("{:.5g}", value);
+}
 
 std::string single_table(const GainScores& s, const LearnedGain& run, double seconds) {
   std::string text = fmt::format("{:<36}{:>12}{:>12}\n", "", "start", "learned");
