@@ -82,7 +82,8 @@ std::optional<Figure> convergence(const io::NetcdfReader& file) {
                                   run == 0 ? 2.2 : 0.8, run == 0 ? kBlue : "#9ecae1",
                                   run == 0 ? (runs > 1 ? " title 'first run'" : " title 'learned gain'") : ""));
     if (!panel.level.empty())
-      plots.push_back(fmt::format("{} with lines lw 1.6 dt 2 lc rgb '{}' title 'EKF'", panel.level, kOrange));
+      plots.push_back(fmt::format("{} with lines lw 1.6 dt 2 lc rgb '{}' title '{}'", panel.level, kOrange,
+                                  runs > 1 ? "EKF, first run" : "EKF"));
     figure.commands += "plot " + fmt::format("{}", fmt::join(plots, ", \\\n  ")) + "\n";
   }
   return figure;
