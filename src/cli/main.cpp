@@ -49,7 +49,7 @@ int command(int argc, char** argv) {
   auto* init = app.add_subcommand("init", "print a commented example configuration");
   init->add_option("name", example, "learn-gain, evaluate-gain or ensemble")->required()->type_name("NAME");
   auto* list = app.add_subcommand("list", "print jobs, models, filters, operators and gain structures");
-  app.add_subcommand("info", "print version, build, CPU and what is known about CUDA here");
+  app.add_subcommand("info", "print version, build, CPU and what is known about CUDA");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
