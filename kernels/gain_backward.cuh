@@ -44,7 +44,6 @@ struct GainBackward {
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
     const GainShape& s = shape;
     const long d = data_of[item];
     const int n = s.n, ld = s.ld;
@@ -142,7 +141,6 @@ struct GainBackward {
     }
     copy(team, s.rows, ld, bar, adjoint.covariance(s, item));
     copy(team, 1, ld, mean_bar, adjoint.mean(s, item));
-    static_assert(W >= 1);
   }
 
  private:

@@ -47,7 +47,6 @@ struct GainForward {
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
     const GainShape& s = shape;
     const long d = data_of[item];
     Real* memory = team.template scratch<Real>();
@@ -84,7 +83,6 @@ struct GainForward {
     if (keep_checkpoint)
       copy(team, s.rows, s.ld, trajectory.covariance(s, item, last - first),
            trajectory.checkpoint(s, item, stretch + 1));
-    static_assert(W >= 1);
   }
 };
 
