@@ -50,6 +50,13 @@ struct InnovationWork {
         pivots(spd + spd_scratch(s.p, s.lp)) {}
 };
 
+/// d' S^-1 d over the number of observations, 0 when there is none; by the calling lane. weighted: S^-1 d.
+template <class Team, class Real>
+VIDA_FN Real chi_square(Team team, const GainShape& s, const Real* mask, const Real* residual, const Real* weighted) {
+  const Real observed = total_of(s.p, mask);
+  return observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
+}
+
 /// item = data set. Keeps analysis means and covariances of every cycle in the trajectory (one stretch).
 template <class Real>
 struct ExtendedKalmanFilter {
@@ -111,11 +118,7 @@ struct ExtendedKalmanFilter {
         for_packs<Real>(team, s.rows, s.lp, [&](int at) {
           store(K_sum + at, load<Pack>(K_sum + at) + load<Pack>(K + at) * (Real(1) / Real(steady)));
         });
-      if (team.rank() == 0) {
-        const Real observed = total_of(s.p, in.mask);
-        chi_squares[item * data.cycles + j] =
-            observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
-      }
+      if (team.rank() == 0) chi_squares[item * data.cycles + j] = chi_square(team, s, in.mask, residual, weighted);
       team.sync();
       symmetrize(team, s.n, C, s.ld);
       team.sync();
@@ -174,11 +177,7 @@ struct InnovationStatistics {
     team.sync();
     vector_times(team, s.p, s.p, residual, in.S, s.lp, [&](int i, Pack v) { store(weighted + i, v); });
     team.sync();
-    if (team.rank() == 0) {
-      const Real observed = total_of(s.p, in.mask);
-      chi_squares[item * data.cycles + j] =
-          observed > Real(0) ? dot(team, s.p, residual, weighted) / observed : Real(0);
-    }
+    if (team.rank() == 0) chi_squares[item * data.cycles + j] = chi_square(team, s, in.mask, residual, weighted);
   }
 };
 
