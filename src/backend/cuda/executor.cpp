@@ -93,7 +93,9 @@ std::unique_ptr<Executor> make_executor(const DeviceOptions& options, int index)
 namespace vida {
 
 CudaStatus cuda_status() {
-  CudaStatus status{.built = true, .architectures = VIDA_CUDA_ARCHITECTURES};
+  CudaStatus status;
+  status.built = true;
+  status.architectures = VIDA_CUDA_ARCHITECTURES;
   int driver = 0;
   if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
     cudaGetLastError();
