@@ -212,6 +212,8 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   const std::lock_guard lock(mutex);
   if (const cudaError_t error = obstacle()) return keep(error);
   *memory = nullptr;
+  if (streams::any_captures())
+    return refuse(cudaErrorStreamCaptureUnsupported, "cudaMalloc: not possible while a stream captures");
   if (bytes == 0) return cudaSuccess;
   if (++allocations == current.failing_allocation) return keep(cudaErrorMemoryAllocation);
   *memory = memory::allocate(bytes, current_device);

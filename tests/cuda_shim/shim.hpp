@@ -19,8 +19,8 @@ struct Settings {
   long failing_allocation = 0;
   long failing_launch = 0;
   long failing_copy = 0;
-  long lost_at = 0;    ///< the operation at which the device is lost for good
-  std::string mutant;  ///< "barrier FILE:LINE", "wait FILE:LINE" or "shared KERNEL" (VIDA_SHIM_MUTANT)
+  long lost_at = 0;      ///< the operation at which the device is lost for good
+  std::string mutant{};  ///< "barrier FILE:LINE", "wait FILE:LINE" or "shared KERNEL" (VIDA_SHIM_MUTANT)
 };
 
 /// Forgets streams, errors and reports, and takes new settings. Allocations stay.

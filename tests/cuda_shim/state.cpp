@@ -88,10 +88,13 @@ bool is_mutated(const char* kind, const std::string& name) {
 }
 
 bool is_mutated(const char* kind, const void* return_address) {
-  static std::unordered_map<const void*, bool> known;
-  const auto at = known.find(return_address);
-  if (at != known.end()) return at->second;
-  return known[return_address] = is_mutated(kind, place_of(return_address, 1));
+  static std::unordered_map<const void*, std::string> known;
+  auto at = known.find(return_address);
+  if (at == known.end()) {
+    at = known.emplace(return_address, fmt::format("{} {}", kind, place_of(return_address, 1))).first;
+    met().insert(at->second);
+  }
+  return !current.mutant.empty() && at->second == current.mutant;
 }
 
 std::vector<std::string> sites() { return {met().begin(), met().end()}; }

@@ -37,6 +37,10 @@ bool exists(const Stream* stream) {
   return std::any_of(all.begin(), all.end(), [&](const Stream& one) { return &one == stream; });
 }
 
+bool any_captures() {
+  return std::any_of(all.begin(), all.end(), [](const Stream& one) { return one.capture != nullptr; });
+}
+
 void destroy(Stream* stream) {
   all.remove_if([&](const Stream& one) { return &one == stream; });
 }

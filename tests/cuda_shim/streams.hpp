@@ -39,6 +39,7 @@ namespace streams {
 
 Stream* create(int device);
 bool exists(const Stream* stream);
+bool any_captures();
 void destroy(Stream* stream);
 void clear();  ///< forgets all queued work
 
