@@ -14,7 +14,7 @@
 
 // Compiled without sanitizers: every access of a kernel passes here.
 
-extern "C" char __executable_start;  // the linker's
+extern "C" const char __executable_start;  // the linker's
 
 namespace cuda_shim::access_log {
 namespace {

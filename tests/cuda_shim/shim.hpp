@@ -20,7 +20,7 @@ struct Settings {
   long failing_launch = 0;
   long failing_copy = 0;
   long lost_at = 0;      ///< the operation at which the device is lost for good
-  std::string mutant{};  ///< "barrier FILE:LINE", "wait FILE:LINE" or "shared KERNEL" (VIDA_SHIM_MUTANT)
+  std::string mutant{};  ///< a site of sites() to turn off; a barrier or wait may name several addresses
 };
 
 /// Forgets streams, errors and reports, and takes new settings. Allocations stay.
@@ -31,8 +31,8 @@ std::vector<std::string> take_reports();  ///< what the checks found since the l
 std::size_t live_allocations();           ///< cudaMalloc without cudaFree
 long operations();                        ///< kernels, copies and fills that ran since the last reset
 
-/// Every barrier ("barrier FILE:LINE"), synchronisation ("wait ...") and kernel with shared memory ("shared KERNEL")
-/// met so far: what `mutant` can name.
+/// Every barrier ("barrier ADDRESS"), synchronisation ("wait ADDRESS") and kernel with shared memory ("shared KERNEL")
+/// met so far. Addresses count from the start of the program, as addr2line wants them plus one.
 std::vector<std::string> sites();
 
 }  // namespace cuda_shim

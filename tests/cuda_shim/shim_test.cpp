@@ -318,10 +318,10 @@ TEST_F(Shim, CountsWhatIsNotFreed) {
 TEST_F(Shim, TurnsOffOneSiteAsAMutant) {
   run(Kind::sum);
   EXPECT_THAT(cuda_shim::sites(), Contains("shared toy::Arguments"));
-  EXPECT_THAT(cuda_shim::sites(), Contains(HasSubstr("wait shim_test.cpp:")));
+  EXPECT_THAT(cuda_shim::sites(), Contains(HasSubstr("wait 0x")));
   int noticed = 0;
   for (const std::string& site : cuda_shim::sites()) {
-    if (site.rfind("barrier toy_kernels.cu", 0) != 0) continue;
+    if (site.rfind("barrier ", 0) != 0) continue;
     start({.mutant = site});
     if (run(Kind::sum) == cudaSuccess) continue;
     ++noticed;

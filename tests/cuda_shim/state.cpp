@@ -1,18 +1,20 @@
 #include "state.hpp"
 
 #include <fmt/format.h>
-#include <sanitizer/common_interface_defs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <set>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "memory.hpp"
+
+extern "C" const char __executable_start;  // the linker's
 
 namespace cuda_shim {
 namespace {
@@ -29,18 +31,28 @@ std::set<std::string>& met() {
 
 std::uint64_t order_state = 1;
 
-/// The call chain at an address, inlined functions included, innermost first: {function, "file:line"}.
+/// An address relative to the program's start, as debug information has it.
+std::uintptr_t offset_of(const void* return_address) {
+  return static_cast<std::uintptr_t>(static_cast<const char*>(return_address) - &__executable_start);
+}
+
+/// The call chain at an address, inlined functions included, innermost first: {function, "file:line"}. Asks addr2line,
+/// which comes with the compiler.
 std::vector<std::pair<std::string, std::string>> frames(const void* return_address) {
-  char text[8192] = {};
-  __sanitizer_symbolize_pc(static_cast<char*>(const_cast<void*>(return_address)) - 1, "%f@%s:%l", text,
-                           sizeof(text) - 2);
+  char program[4096] = {};
+  if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0) return {};
+  const std::string command =
+      fmt::format("addr2line -e '{}' -i -f -C {:#x}", program, offset_of(return_address) - 1);  // inside the call
   std::vector<std::pair<std::string, std::string>> list;
-  for (const char* frame = text; *frame; frame += std::strlen(frame) + 1) {
-    const std::string line = frame;
-    const auto at = line.rfind('@');
-    const auto slash = line.rfind('/');
-    list.emplace_back(line.substr(0, at), line.substr(std::max(at, slash == line.npos ? 0 : slash) + 1));
+  FILE* answer = popen(command.c_str(), "r");
+  if (!answer) return {};
+  char function[8192], place[8192];
+  while (std::fgets(function, sizeof(function), answer) && std::fgets(place, sizeof(place), answer)) {
+    std::string line = place;
+    line = line.substr(line.rfind('/') + 1);
+    list.emplace_back(function, line.substr(0, line.find_first_of(" \n")));
   }
+  pclose(answer);
   return list;
 }
 
@@ -72,29 +84,29 @@ void report(const std::string& finding) {
 std::vector<std::string> take_reports() { return std::exchange(reports(), {}); }
 
 std::string place_of(const void* return_address, int depth) {
+  static std::map<std::pair<const void*, int>, std::string> known;
+  auto [at, is_new] = known.try_emplace({return_address, depth});
+  if (!is_new) return at->second;
   std::string text;
   for (const auto& [function, place] : frames(return_address)) {
     if (function.find("Team::sync") != function.npos || depth == 0) continue;
     text += (text.empty() ? "" : " < ") + place;
     --depth;
   }
-  return text;
+  return at->second = text;
 }
 
 bool is_mutated(const char* kind, const std::string& name) {
-  const std::string site = fmt::format("{} {}", kind, name);
-  met().insert(site);
-  return site == current.mutant;
+  met().insert(fmt::format("{} {}", kind, name));
+  return current.mutant == fmt::format("{} {}", kind, name);
 }
 
 bool is_mutated(const char* kind, const void* return_address) {
-  static std::unordered_map<const void*, std::string> known;
-  auto at = known.find(return_address);
-  if (at == known.end()) {
-    at = known.emplace(return_address, fmt::format("{} {}", kind, place_of(return_address, 1))).first;
-    met().insert(at->second);
-  }
-  return !current.mutant.empty() && at->second == current.mutant;
+  static std::unordered_set<const void*> known;
+  if (known.insert(return_address).second) met().insert(fmt::format("{} {:#x}", kind, offset_of(return_address)));
+  if (current.mutant.empty()) return false;
+  const std::string name = fmt::format(" {:#x} ", offset_of(return_address));
+  return current.mutant.rfind(kind, 0) == 0 && (current.mutant + " ").find(name) != std::string::npos;
 }
 
 std::vector<std::string> sites() { return {met().begin(), met().end()}; }

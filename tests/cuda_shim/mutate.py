@@ -1,0 +1,105 @@
+"""Turns off one barrier, one wait or the last bytes of one shared buffer at a time, and demands that the tests notice.
+
+    mutate.py TEST_PROGRAM SOURCE_FOLDER [--jobs N]
+
+A first run of the test program lists the sites that it meets; every team.sync() in kernels/ must be among them. Then
+each site is turned off in a run of its own. A mutant survives when that run passes. equivalent_mutants.txt beside this
+script lists the survivors that are right to survive, each with its proof; one that no longer survives must leave it.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+
+def places_of(program, offsets):
+    """Source line of each offset: the innermost frame that is not Team::sync() itself."""
+    before_return = [hex(int(offset, 16) - 1) for offset in offsets]
+    text = subprocess.run(["addr2line", "-e", program, "-a", "-i", "-f", "-C"], input="\n".join(before_return),
+                          capture_output=True, text=True, check=True).stdout
+    places, frames = [], None
+    for line in text.splitlines() + ["0x0"]:
+        if line.startswith("0x"):
+            if frames is not None:
+                wanted = [place for function, place in zip(frames[::2], frames[1::2]) if "Team::sync" not in function]
+                places.append(re.sub(r" \(discriminator \d+\)", "", wanted[0].rsplit("/", 1)[-1]))
+            frames = []
+        else:
+            frames.append(line)
+    return places
+
+
+def sites_of(program):
+    """{"barrier spd.cuh:86": "barrier 0x12 0x34", "shared GainForward<double>": the same}"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "sites")
+        done = subprocess.run([program], env={**os.environ, "VIDA_SHIM_SITES": path}, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit("mutate: the tests fail without any mutant:\n" + done.stdout[-4000:])
+        met = sorted(set(pathlib.Path(path).read_text().splitlines()))
+    sites = {site: site for site in met if site.startswith("shared ")}
+    addresses = [site.split(" ", 1) for site in met if not site.startswith("shared ")]
+    groups = collections.defaultdict(list)
+    for (kind, offset), place in zip(addresses, places_of(program, [offset for _, offset in addresses])):
+        groups[f"{kind} {place}"].append(offset)
+    for name, offsets in groups.items():
+        sites[name] = " ".join([name.split(" ", 1)[0]] + offsets)
+    return sites
+
+
+def unreached(sites, source):
+    """Barriers of the source that no test meets."""
+    for path in sorted((source / "kernels").glob("*.cuh")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if "team.sync()" in line.split("//")[0] and f"barrier {path.name}:{number}" not in sites:
+                yield f"{path.name}:{number}"
+
+
+def survives(program, mutant):
+    command = [program, "--gtest_fail_fast", "--gtest_brief=1"]
+    try:
+        return subprocess.run(command, env={**os.environ, "VIDA_SHIM_MUTANT": mutant}, capture_output=True,
+                              timeout=300).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("source", type=pathlib.Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+
+    sites = sites_of(options.program)
+    equivalent = {}
+    for line in (pathlib.Path(__file__).parent / "equivalent_mutants.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, proof = line.split(": ", 1)
+            equivalent[name] = proof
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        alive = dict(zip(sites, pool.map(lambda mutant: survives(options.program, mutant), sites.values())))
+    survivors = {name for name, lives in alive.items() if lives}
+    missed = list(unreached(sites, options.source))
+    for place in missed:
+        print(f"not tested: barrier {place}")
+    for name in sorted(survivors - equivalent.keys()):
+        print(f"survived: {name}")
+    stale = sorted(equivalent.keys() - survivors)
+    for name in stale:
+        print(f"not equivalent, or gone: {name}")
+    kinds = collections.Counter(name.split(" ", 1)[0] for name in sites)
+    print(f"{len(sites)} mutants ({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
+          f"{len(survivors - equivalent.keys())} survived, {len(equivalent)} equivalent")
+    return 1 if missed or stale or survivors - equivalent.keys() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+#include "workloads.hpp"
+
+#include <cmath>
+
+namespace workloads {
+namespace {
+
+using namespace vida;
+
+/// Numbers between -1 and 1 without any order.
+double scattered(long i) { return std::sin(12.9898 * static_cast<double>(i + 1)); }
+
+Matrix matrix(long rows, long columns, double scale) {
+  Matrix result({rows, columns});
+  for (long i = 0; i < rows; ++i)
+    for (long j = 0; j < columns; ++j) result(i, j) = scale * scattered(i * columns + j);
+  return result;
+}
+
+Matrix covariance(long n, double variance) {
+  const Matrix root = matrix(n, n, 0.2);
+  Matrix result({n, n});
+  for (long i = 0; i < n; ++i)
+    for (long j = 0; j < n; ++j) {
+      for (long k = 0; k < n; ++k) result(i, j) += variance * root(i, k) * root(j, k);
+      if (i == j) result(i, j) += variance;
+    }
+  return result;
+}
+
+/// Ten variables, seen through six dense combinations: no extent is a multiple of a block, a tile or a pack.
+std::vector<FilterProblem> problems(int count, int steps_per_cycle, bool with_gaps, long cycles = 4) {
+  const int n = 10, p = 6;
+  StateSpaceModel system{.model = {.n = n},
+                         .steps_per_cycle = steps_per_cycle,
+                         .process_noise = covariance(n, 0.1),
+                         .observation_operator = matrix(p, n, 0.6),
+                         .observation_noise = covariance(p, 0.5),
+                         .initial_mean = Vector({n}, 2.0),
+                         .initial_covariance = covariance(n, 1.0)};
+  std::vector<TwinOptions> twins;
+  for (int k = 0; k < count; ++k) twins.push_back({.cycles = cycles, .problem = static_cast<std::uint32_t>(k)});
+  const auto data = simulate(Device::cpu(1), {&system, 1}, twins);
+  std::vector<FilterProblem> result;
+  for (int k = 0; k < count; ++k)
+    result.push_back(
+        {.system = system, .data = data[static_cast<std::size_t>(k)], .number = static_cast<std::uint32_t>(k)});
+  if (with_gaps) {
+    result[0].data.y(1, 2) = result[0].data.y(2, 2) = NAN;          // one pattern over two cycles
+    for (long j = 0; j < p; ++j) result.back().data.y(3, j) = NAN;  // and nothing at all
+  }
+  return result;
+}
+
+std::vector<Matrix> gains(std::span<const FilterProblem> of) {
+  std::vector<Matrix> result;
+  for (const FilterProblem& problem : of) result.push_back(scaled_transpose(problem.system.observation_operator, 0.3));
+  return result;
+}
+
+template <class Range>
+void append(std::vector<double>& to, const Range& values) {
+  for (const auto value : values) to.push_back(static_cast<double>(value));
+}
+
+std::vector<double> gain_objective(const Device& device, std::span<const FilterProblem> of,
+                                   const GainObjectiveOptions& options, bool with_ekf) {
+  GainObjective objective(device, of, options);
+  if (with_ekf) objective.track_ekf();
+  std::vector<double> numbers;
+  for (const GainValue& value : objective.evaluate(gains(of), true, 3)) {
+    append(numbers, std::vector{value.cost, value.kl_to_reference});
+    append(numbers, value.kl);
+    append(numbers, value.loglik);
+    append(numbers, value.gradient);
+    append(numbers, value.analysis_mean);
+    append(numbers, value.analysis_cov_last);
+  }
+  return numbers;
+}
+
+std::vector<double> filters(const Device& device, std::span<const FilterProblem> of) {
+  std::vector<double> numbers;
+  for (const auto& results : {extended_kalman_filter(device, of), fixed_gain_filter(device, of, gains(of))})
+    for (const FilterResult& result : results) {
+      append(numbers, result.analysis_mean);
+      append(numbers, result.analysis_cov_last);
+      append(numbers, result.gain_last);
+      append(numbers, result.gain_steady);
+      append(numbers, std::vector{result.chi_square, result.mse});
+    }
+  return numbers;
+}
+
+template <class Real>
+std::vector<double> lorenz96_maps(const Device& device) {
+  const Lorenz96 model{.n = 7};
+  Array<Real, 2> states({2, 7}), vectors({2, 7});
+  for (long i = 0; i < 14; ++i) {
+    states.data()[i] = static_cast<Real>(3 * scattered(i));
+    vectors.data()[i] = static_cast<Real>(scattered(i + 40));
+  }
+  std::vector<double> numbers;
+  append(numbers, jacobian<Real>(device, model, states, 2));
+  append(numbers, tangent<Real>(device, model, states, vectors, 2));
+  append(numbers, adjoint<Real>(device, model, states, vectors, 2));
+  advance<Real>(device, model, states, 3);
+  append(numbers, states);
+  return numbers;
+}
+
+std::vector<double> twins(const Device& device) {
+  const FilterProblem problem = problems(1, 2, false).front();
+  const TwinOptions options[]{{.cycles = 3, .spin_up = 2, .seed = 4}, {.cycles = 3, .seed = 4, .problem = 1}};
+  std::vector<double> numbers;
+  for (const Observations& data : simulate(device, {&problem.system, 1}, options)) {
+    append(numbers, data.y);
+    append(numbers, data.truth);
+  }
+  return numbers;
+}
+
+std::vector<double> ensemble(const Device& device, int n, Precision precision) {
+  EnsembleOptions options{.model = {.n = n}, .members = 70, .steps = 4, .precision = precision};
+  options.snapshot_every = 2;
+  options.snapshot_members = 3;
+  options.chunk = 40;
+  options.lyapunov_exponents = n == 7 ? 2 : 0;
+  const EnsembleStatistics statistics = integrate_ensemble(device, options);
+  std::vector<double> numbers{static_cast<double>(statistics.finite_members)};
+  for (const auto* values :
+       {&statistics.mean, &statistics.variance, &statistics.minimum, &statistics.maximum, &statistics.lyapunov})
+    append(numbers, *values);
+  append(numbers, statistics.snapshots);
+  return numbers;
+}
+
+}  // namespace
+
+const std::vector<Workload>& all() {
+  static const auto complete = problems(3, 1, false), two_steps = problems(1, 2, false, 5), gaps = problems(2, 2, true);
+  static const std::vector<Workload> list{
+      {"gain", [](const Device& d) { return gain_objective(d, complete, {.chunk = 3}, true); }},
+      {"gain_two_steps_checkpoints",
+       [](const Device& d) { return gain_objective(d, two_steps, {.chunk = 1, .checkpoint_interval = 2}, false); }},
+      {"gain_gaps", [](const Device& d) { return gain_objective(d, gaps, {.chunk = 2}, false); }},
+      {"gain_float32",
+       [](const Device& d) { return gain_objective(d, complete, {.precision = Precision::float32}, true); }},
+      {"gain_monte_carlo",
+       [](const Device& d) {
+         return gain_objective(d, gaps, {.expectation = Expectation::monte_carlo, .samples = 3}, false);
+       }},
+      {"filters", [](const Device& d) { return filters(d, gaps); }},
+      {"lorenz96_maps", lorenz96_maps<double>},
+      {"lorenz96_maps_float32", lorenz96_maps<float>},
+      {"twins", twins},
+      {"ensemble_lanes", [](const Device& d) { return ensemble(d, 8, Precision::float64); }},
+      {"ensemble_lanes_float32", [](const Device& d) { return ensemble(d, 8, Precision::float32); }},
+      {"ensemble_teams", [](const Device& d) { return ensemble(d, 7, Precision::float64); }},
+      {"ensemble_teams_float32", [](const Device& d) { return ensemble(d, 7, Precision::float32); }},
+  };
+  return list;
+}
+
+}  // namespace workloads
