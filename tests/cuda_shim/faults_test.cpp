@@ -75,6 +75,12 @@ TEST_P(Faults, TooLittleDeviceMemory) {
   EXPECT_THAT(error_of(GetParam()), HasSubstr("OutOfMemory"));
 }
 
+TEST(Limits, OfRegistersAreKept) {
+  cuda_shim::reset({.lanes = 1024});
+  EXPECT_THAT(error_of(workloads::all().front()), HasSubstr("too many resources requested for launch"));
+  EXPECT_THAT(cuda_shim::take_reports(), ::testing::ElementsAre(HasSubstr("1024 lanes of ")));
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, Faults, ::testing::ValuesIn(workloads::all()),
                          [](const auto& info) { return info.param.name; });
 

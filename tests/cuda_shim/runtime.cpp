@@ -11,6 +11,7 @@
 
 #include "grid.hpp"
 #include "memory.hpp"
+#include "registers.hpp"
 #include "state.hpp"
 #include "streams.hpp"
 
@@ -148,6 +149,9 @@ cudaError_t launch(const cudaLaunchConfig_t& config, Call call) {
     return refuse(cudaErrorInvalidConfiguration,
                   fmt::format("{}: {} blocks of {} lanes; at least 1 of each and at most {} lanes are possible",
                               it.kernel, it.blocks, it.lanes, kMaxLanes));
+  if (registers_of(it.kernel) * it.lanes > kRegisters)
+    return refuse(cudaErrorLaunchOutOfResources, fmt::format("{}: {} lanes of {} registers, but a block has {}",
+                                                             it.kernel, it.lanes, registers_of(it.kernel), kRegisters));
   const auto opted = opted_in.find(it.call.function);
   const std::size_t limit = opted == opted_in.end() ? kSharedWithoutOptIn : opted->second;
   if (it.shared_bytes > limit)
