@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backends.hpp"
 #include "vida/vida.hpp"
 
 namespace vida {
@@ -25,6 +26,18 @@ TEST(DeviceChoice, TakesTheCpuWithTheThreadsAskedFor) {
   EXPECT_FALSE(device.is_cuda());
   EXPECT_GE(Device::cpu().threads(), 1);
   EXPECT_GT(device.memory_limit(), 0u);
+}
+
+class NamedDevice : public testing::OnEveryBackend {};
+VIDA_ON_EVERY_BACKEND(NamedDevice);
+
+TEST_P(NamedDevice, SaysWhatItIsAndKeepsTheMemoryLimitAskedFor) {
+  EXPECT_EQ(device().is_cuda(), on_cuda());
+  EXPECT_EQ(device().name(), on_cuda() ? "cuda:0" : "cpu");
+  EXPECT_EQ(device(3).threads(), on_cuda() ? 1 : 3);
+  EXPECT_FALSE(device().description().empty());
+  EXPECT_GT(device().memory_limit(), 0u);
+  EXPECT_EQ(Device({.name = GetParam(), .memory_limit = 12345}).memory_limit(), 12345u);
 }
 
 TEST(DeviceChoice, AutoWorksEverywhere) {

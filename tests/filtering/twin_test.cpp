@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "backends.hpp"
 #include "vida/vida.hpp"
 
 namespace vida {
@@ -17,10 +18,14 @@ StateSpaceModel system_of(int n, double q, double r) {
           .initial_covariance = scaled_identity(n, 1.0)};
 }
 
-TEST(Twin, ObservationsAreTheTruthPlusNoiseOfTheGivenVariance) {
+class Twin : public testing::OnEveryBackend {};
+
+VIDA_ON_EVERY_BACKEND(Twin);
+
+TEST_P(Twin, ObservationsAreTheTruthPlusNoiseOfTheGivenVariance) {
   const StateSpaceModel system = system_of(40, 0.1, 2.0);
   const TwinOptions twin{.cycles = 2000, .seed = 3};
-  const auto data = simulate(Device::cpu(1), {&system, 1}, {&twin, 1})[0];
+  const auto data = simulate(device(1), {&system, 1}, {&twin, 1})[0];
   double sum = 0, squares = 0;
   for (long e = 0; e < data.y.size(); ++e) {
     const double noise = data.y.data()[e] - data.truth.data()[e];
@@ -31,25 +36,25 @@ TEST(Twin, ObservationsAreTheTruthPlusNoiseOfTheGivenVariance) {
   EXPECT_NEAR(squares / count, 2.0, 4.5 * 2.0 * std::sqrt(2.0 / count));
 }
 
-TEST(Twin, WithoutNoiseFollowsTheModelFromItsInitialDraw) {
+TEST_P(Twin, WithoutNoiseFollowsTheModelFromItsInitialDraw) {
   const StateSpaceModel system = system_of(12, 0.0, 1.0);
   const TwinOptions twin{.cycles = 3, .seed = 9, .problem = 4};
-  const auto data = simulate(Device::cpu(1), {&system, 1}, {&twin, 1})[0];
+  const auto data = simulate(device(1), {&system, 1}, {&twin, 1})[0];
   Matrix state({1, 12});
   for (long i = 0; i < 12; ++i)
     state(0, i) =
         standard_normal({.seed = 9, .stream = Stream::initial_state, .problem = 4}, static_cast<std::uint32_t>(i));
   for (long j = 0; j < 3; ++j) {
-    advance<double>(Device::cpu(1), system.model, state, 1);
+    advance<double>(device(1), system.model, state, 1);
     for (long i = 0; i < 12; ++i) EXPECT_NEAR(data.truth(j, i), state(0, i), 1e-12);
   }
 }
 
-TEST(Twin, SpinUpOnlyLeavesOutTheFirstCycles) {
+TEST_P(Twin, SpinUpOnlyLeavesOutTheFirstCycles) {
   const StateSpaceModel system = system_of(12, 0.1, 1.0);
   const TwinOptions whole{.cycles = 30, .seed = 1}, late{.cycles = 20, .spin_up = 10, .seed = 1};
-  const auto a = simulate(Device::cpu(1), {&system, 1}, {&whole, 1})[0],
-             b = simulate(Device::cpu(1), {&system, 1}, {&late, 1})[0];
+  const auto a = simulate(device(1), {&system, 1}, {&whole, 1})[0],
+             b = simulate(device(1), {&system, 1}, {&late, 1})[0];
   for (long j = 0; j < 20; ++j)
     for (long i = 0; i < 12; ++i) {
       EXPECT_EQ(b.truth(j, i), a.truth(j + 10, i));
@@ -57,30 +62,31 @@ TEST(Twin, SpinUpOnlyLeavesOutTheFirstCycles) {
     }
 }
 
-TEST(Twin, IsTheSameAloneAndInABatchOnAnyThreads) {
+TEST_P(Twin, IsTheSameAloneAndInABatch) {
   const StateSpaceModel system = system_of(40, 0.1, 1.0);
   std::vector<TwinOptions> twins;
   for (std::uint64_t seed = 0; seed < 37; ++seed) twins.push_back({.cycles = 20, .seed = seed});
-  const auto batch = simulate(Device::cpu(3), {&system, 1}, twins);
+  const auto batch = simulate(device(3), {&system, 1}, twins);
   for (std::size_t k : {0u, 1u, 36u}) {
-    const auto alone = simulate(Device::cpu(1), {&system, 1}, {&twins[k], 1})[0];
+    const auto alone = simulate(device(1), {&system, 1}, {&twins[k], 1})[0];
     EXPECT_TRUE(batch[k].truth == alone.truth);
     EXPECT_TRUE(batch[k].y == alone.y);
   }
   EXPECT_FALSE(batch[0].y == batch[1].y);
 }
 
-TEST(Twin, FullCovariancesShapeTheNoise) {
+TEST_P(Twin, FullCovariancesShapeTheNoise) {
   StateSpaceModel system = system_of(4, 0.0, 1.0);
   system.observation_noise = Matrix({4, 4});
   for (long i = 0; i < 4; ++i)
     for (long j = 0; j < 4; ++j) system.observation_noise(i, j) = i == j ? 2.0 : 0.8;
-  const TwinOptions twin{.cycles = 20000, .seed = 2};
-  const auto data = simulate(Device::cpu(2), {&system, 1}, {&twin, 1})[0];
+  const long count = testing::kOnShim && on_cuda() ? 5000 : 20000;
+  const TwinOptions twin{.cycles = count, .seed = 2};
+  const auto data = simulate(device(), {&system, 1}, {&twin, 1})[0];
   double covariance = 0;
-  for (long j = 0; j < 20000; ++j)
-    covariance += (data.y(j, 0) - data.truth(j, 0)) * (data.y(j, 3) - data.truth(j, 3)) / 20000;
-  EXPECT_NEAR(covariance, 0.8, 4.5 * std::sqrt((4 + 0.64) / 20000));
+  for (long j = 0; j < count; ++j)
+    covariance += (data.y(j, 0) - data.truth(j, 0)) * (data.y(j, 3) - data.truth(j, 3)) / static_cast<double>(count);
+  EXPECT_NEAR(covariance, 0.8, 4.5 * std::sqrt((4 + 0.64) / static_cast<double>(count)));
 }
 
 TEST(StandardNormal, HasUnitMomentsAndIndependentNeighbours) {

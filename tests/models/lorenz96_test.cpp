@@ -5,6 +5,7 @@
 #include <complex>
 #include <vector>
 
+#include "backends.hpp"
 #include "near.hpp"
 #include "vida/vida.hpp"
 
@@ -52,85 +53,104 @@ TEST(ReferenceSlope, IsRightOnNumbersWorkedByHand) {
   EXPECT_EQ(slope<double>({1, 2, 3, 4}, 8), (std::vector<double>{3, 5, 11, 1}));
 }
 
-class Lorenz96OfSize : public ::testing::TestWithParam<int> {
- protected:
-  Lorenz96 model_{.n = GetParam()};
-};
+constexpr int kSizes[] = {4, 5, 7, 12, 13, 36, 40, 41};
 
-TEST_P(Lorenz96OfSize, AdvancesLikeTheReference) {
-  Matrix v = states(3, model_.n);
-  Matrix expected = v;
-  advance<double>(Device::cpu(1), model_, v, 4);
-  for (long m = 0; m < 3; ++m) {
-    std::vector<double> one(expected[m].begin(), expected[m].end());
-    for (int step = 0; step < 4; ++step) one = reference_step(one, model_.dt, model_.forcing);
-    EXPECT_LE(relative_error(v[m], one), 1e-14);
+class Lorenz96Maps : public testing::OnEveryBackend {};
+class Lorenz96Step : public testing::OnEveryBackend {};
+
+VIDA_ON_EVERY_BACKEND(Lorenz96Maps);
+VIDA_ON_EVERY_BACKEND(Lorenz96Step);
+
+TEST_P(Lorenz96Maps, AdvanceLikeTheReference) {
+  for (int n : kSizes) {
+    SCOPED_TRACE(n);
+    const Lorenz96 model{.n = n};
+    Matrix v = states(3, n);
+    const Matrix start = v;
+    advance<double>(device(), model, v, 4);
+    for (long m = 0; m < 3; ++m) {
+      std::vector<double> expected(start[m].begin(), start[m].end());
+      for (int step = 0; step < 4; ++step) expected = reference_step(expected, model.dt, model.forcing);
+      EXPECT_LE(relative_error(v[m], expected), 1e-14);
+    }
   }
 }
 
-TEST_P(Lorenz96OfSize, SinglePrecisionAgreesToItsRounding) {
-  Matrix v = states(1, model_.n);
-  Array<float, 2> single({1, model_.n});
-  std::copy(v.begin(), v.end(), single.begin());
-  advance<double>(Device::cpu(1), model_, v, 4);
-  advance<float>(Device::cpu(1), model_, single, 4);
-  EXPECT_LE(relative_error(single, v), 1e-5);
-}
-
-TEST_P(Lorenz96OfSize, JacobianEqualsComplexStepDifferentiation) {
-  const Matrix v = states(2, model_.n);
-  const auto J = jacobian<double>(Device::cpu(1), model_, v, 3);
-  for (long m = 0; m < 2; ++m)
-    for (int c = 0; c < model_.n; ++c) {
-      std::vector<std::complex<double>> moved(v[m].begin(), v[m].end());
-      moved[static_cast<std::size_t>(c)] += std::complex<double>(0, 1e-100);
-      for (int step = 0; step < 3; ++step) moved = reference_step(moved, model_.dt, model_.forcing);
-      for (int i = 0; i < model_.n; ++i)
-        EXPECT_NEAR(J(m, i, c), moved[static_cast<std::size_t>(i)].imag() / 1e-100, 1e-12);
-    }
-}
-
-TEST_P(Lorenz96OfSize, TangentIsTheJacobianAndAdjointItsTranspose) {
-  const Matrix v = states(2, model_.n);
-  Matrix dv({2, model_.n}), w({2, model_.n});
-  for (long e = 0; e < dv.size(); ++e)
-    dv.data()[e] = std::sin(1.0 + static_cast<double>(e)), w.data()[e] = std::cos(2.0 * static_cast<double>(e));
-  const Device device = Device::cpu(1);
-  const auto J = jacobian<double>(device, model_, v, 5);
-  const auto Jdv = tangent<double>(device, model_, v, dv, 5);
-  const auto Jtw = adjoint<double>(device, model_, v, w, 5);
-  for (long m = 0; m < 2; ++m) {
-    double left = 0, right = 0, scale = 0;
-    for (int i = 0; i < model_.n; ++i) {
-      double row = 0;
-      for (int c = 0; c < model_.n; ++c) row += J(m, i, c) * dv(m, c);
-      EXPECT_NEAR(Jdv(m, i), row, 1e-13 * 50);
-      left += Jdv(m, i) * w(m, i);
-      right += Jtw(m, i) * dv(m, i);
-      scale += std::abs(Jdv(m, i) * w(m, i));
-    }
-    EXPECT_LE(std::abs(left - right), 1e-13 * scale);
+TEST_P(Lorenz96Maps, InSinglePrecisionAgreeToItsRounding) {
+  for (int n : kSizes) {
+    SCOPED_TRACE(n);
+    Matrix v = states(1, n);
+    Array<float, 2> single({1, n});
+    std::copy(v.begin(), v.end(), single.begin());
+    advance<double>(device(), {.n = n}, v, 4);
+    advance<float>(device(), {.n = n}, single, 4);
+    EXPECT_LE(relative_error(single, v), 1e-5);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, Lorenz96OfSize, ::testing::Values(4, 5, 7, 12, 13, 36, 40, 41));
+TEST_P(Lorenz96Maps, HaveTheJacobianOfComplexStepDifferentiation) {
+  for (int n : kSizes) {
+    SCOPED_TRACE(n);
+    const Lorenz96 model{.n = n};
+    const Matrix v = states(2, n);
+    const auto J = jacobian<double>(device(), model, v, 3);
+    for (long m = 0; m < 2; ++m)
+      for (int c = 0; c < n; ++c) {
+        std::vector<std::complex<double>> moved(v[m].begin(), v[m].end());
+        moved[static_cast<std::size_t>(c)] += std::complex<double>(0, 1e-100);
+        for (int step = 0; step < 3; ++step) moved = reference_step(moved, model.dt, model.forcing);
+        for (int i = 0; i < n; ++i) EXPECT_NEAR(J(m, i, c), moved[static_cast<std::size_t>(i)].imag() / 1e-100, 1e-12);
+      }
+  }
+}
 
-TEST(Lorenz96Step, ConvergesAtOrderFour) {
-  const auto at_time_one = [](double dt) {
+TEST_P(Lorenz96Maps, HaveTheJacobianAsTangentAndItsTransposeAsAdjoint) {
+  for (int n : kSizes) {
+    SCOPED_TRACE(n);
+    const Lorenz96 model{.n = n};
+    const Matrix v = states(2, n);
+    Matrix dv({2, n}), w({2, n});
+    for (long e = 0; e < dv.size(); ++e)
+      dv.data()[e] = std::sin(1.0 + static_cast<double>(e)), w.data()[e] = std::cos(2.0 * static_cast<double>(e));
+    const auto J = jacobian<double>(device(), model, v, 5);
+    const auto Jdv = tangent<double>(device(), model, v, dv, 5);
+    const auto Jtw = adjoint<double>(device(), model, v, w, 5);
+    for (long m = 0; m < 2; ++m) {
+      double left = 0, right = 0, scale = 0;
+      for (int i = 0; i < n; ++i) {
+        double row = 0;
+        for (int c = 0; c < n; ++c) row += J(m, i, c) * dv(m, c);
+        EXPECT_NEAR(Jdv(m, i), row, 1e-13 * 50);
+        left += Jdv(m, i) * w(m, i);
+        right += Jtw(m, i) * dv(m, i);
+        scale += std::abs(Jdv(m, i) * w(m, i));
+      }
+      EXPECT_LE(std::abs(left - right), 1e-13 * scale);
+    }
+  }
+}
+
+TEST_P(Lorenz96Step, ConvergesAtOrderFour) {
+  const auto at_time = [&](double dt) {
     Matrix v = states(1, 40);
-    advance<double>(Device::cpu(1), {.dt = dt}, v, std::lround(0.4 / dt));
+    advance<double>(device(), {.dt = dt}, v, std::lround(0.4 / dt));
     return v;
   };
-  const Matrix exact = at_time_one(0.0005);
-  const double coarse = relative_error(at_time_one(0.01), exact), fine = relative_error(at_time_one(0.005), exact);
+  const Matrix exact = at_time(0.0005);
+  const double coarse = relative_error(at_time(0.01), exact), fine = relative_error(at_time(0.005), exact);
   EXPECT_NEAR(std::log2(coarse / fine), 4.0, 0.25);
 }
 
-TEST(Lorenz96Step, GivesTheSameBitsOnAnyNumberOfThreads) {
-  Matrix one = states(37, 40), three = one;
-  advance<double>(Device::cpu(1), {}, one, 50);
-  advance<double>(Device::cpu(3), {}, three, 50);
-  EXPECT_TRUE(one == three);
+TEST_P(Lorenz96Step, GivesTheSameBitsAloneAndInABatchOnAnyNumberOfThreads) {
+  const Matrix start = states(37, 40);
+  Matrix together = start;
+  advance<double>(device(3), {}, together, 50);
+  for (long m : {0L, 17L, 36L}) {
+    Matrix alone({1, 40});
+    std::copy(start[m].begin(), start[m].end(), alone.begin());
+    advance<double>(device(1), {}, alone, 50);
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together[m].begin())) << "member " << m;
+  }
 }
 
 TEST(BadLorenz96, IsNamed) {
