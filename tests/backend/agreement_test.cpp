@@ -27,6 +27,7 @@ class Agreement : public testing::OnEveryBackend {
   template <class Values>
   void expect_same(const Values& found, const Values& one_thread, double gpu_bound, const char* what) const {
     ASSERT_EQ(std::ssize(found), std::ssize(one_thread)) << what;
+    ASSERT_FALSE(found.empty()) << what;
     if (on_cuda() && !kOnShim) {
       EXPECT_LE(relative_error(found, one_thread), gpu_bound) << what;
       return;
@@ -142,7 +143,7 @@ TEST_P(Agreement, OfTheMonteCarloCost) {
 TEST_P(Agreement, OfTheCostOfFortyVariablesAndThirtyObservations) {
   const Golden golden("filter_general_n40_p30.nc");
   for (Precision precision : kPrecisions)
-    expect_same_objective({shortened(golden.general(), 2)}, golden.matrix("K"), {.precision = precision});
+    expect_same_objective({shortened(golden.general(), 5)}, golden.matrix("K"), {.precision = precision});
 }
 
 TEST_P(Agreement, OfTheExtendedKalmanFilter) {

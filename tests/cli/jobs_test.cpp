@@ -5,6 +5,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "backends.hpp"
 #include "cli/program.hpp"
 #include "io/netcdf.hpp"
 #include "near.hpp"
@@ -162,6 +163,31 @@ TEST(EnsembleJob, StartsFromTheStatesOfAFile) {
   ASSERT_EQ(place.vida({"run", "e.toml", "--out", "o"}).code, 0);
   EXPECT_EQ(summary_of(place, "o")["members"], 3);
   for (const double mean : NetcdfReader(place.path("o/result.nc")).values("mean")) EXPECT_NEAR(mean, 8.0, 1e-12);
+}
+
+class Job : public vida::testing::OnEveryBackend {};
+VIDA_ON_EVERY_BACKEND(Job);
+
+TEST_P(Job, GivesTheNumbersOfTheCpu) {
+  const Workplace place;
+  place.write("learn.toml", kSmallJob + std::string("[batch]\n\"seed\" = [0, 5]\n"));
+  place.write("ensemble.toml", "job = 'ensemble'\n[ensemble]\nmembers = 20\nsteps = 5\n");
+  for (const std::string job : {"learn", "ensemble"})
+    for (const auto& [name, folder] : {std::pair{GetParam(), "/here"}, {std::string("cpu"), "/cpu"}}) {
+      const auto answer = place.vida({"run", job + ".toml", "--device", name, "--quiet", "--out", job + folder});
+      ASSERT_EQ(answer.code, 0) << answer.err;
+      EXPECT_THAT(answer.err, IsEmpty());
+    }
+  EXPECT_EQ(summary_of(place, "learn/here")["device"], on_cuda() ? "cuda:0" : "cpu");
+  const auto expect_near = [&](const char* file, const char* name) {
+    const auto values = [&](const char* folder) {
+      return NetcdfReader(place.path(file + std::string(folder) + "/result.nc")).values(name);
+    };
+    EXPECT_LE(relative_error(values("/here"), values("/cpu")), 1e-9) << name;  // 30 cycles, 3 steps: roundings
+  };
+  expect_near("learn", "gain");
+  expect_near("ensemble", "mean");
+  expect_near("ensemble", "variance");
 }
 
 }  // namespace
