@@ -26,9 +26,9 @@ QuadratureRule gauss_legendre(int order);
 using PointFunction = std::function<double(std::span<const double> point)>;
 
 struct QuadratureOptions {
-  Vector centre;  ///< [d], where to look for the density; empty: 0
-  Vector scale;   ///< [d], its extent there, standard deviations of the prior; empty: 1
-  Matrix box;     ///< [d, 2], lower and upper bound of the integral; empty: found from centre and scale
+  Vector centre = {};  ///< [d], where to look for the density; empty: 0
+  Vector scale = {};   ///< [d], its extent there, standard deviations of the prior; empty: 1
+  Matrix box = {};     ///< [d, 2], lower and upper bound of the integral; empty: found from centre and scale
   double tolerance = 1e-8;
   long max_evaluations = 1L << 24;  ///< of the density, in one refinement
 };

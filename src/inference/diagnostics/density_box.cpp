@@ -71,7 +71,7 @@ void climb(const PointFunction& log_density, const Matrix& box, Best& best) {
   }
 }
 
-/// Largest value on one face; the scan of it may raise the best.
+/// Largest value on one face.
 double highest_on_face(const PointFunction& log_density, const Matrix& box, long axis, int side) {
   TensorGrid face = scan_grid(box);
   face.nodes[axis] = {box(axis, side)};
@@ -101,8 +101,8 @@ void widen(const PointFunction& log_density, Matrix& box, const Best& best) {
   }
 }
 
-/// The part of the box that holds what the scan found, with a node more on each side. Returns the largest ratio of new
-/// to old width is small enough to go on.
+/// The part of the box that holds what the scan found, with a node more on each side. Returns whether a
+/// width was more than halved, so that another scan would see finer.
 bool crop(const PointFunction& log_density, Matrix& box, Best& best) {
   const TensorGrid grid = scan_grid(box);
   std::vector<double> values(grid.size());

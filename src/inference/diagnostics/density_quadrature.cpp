@@ -69,13 +69,14 @@ DensityMoments moments_on(const PointFunction& log_density, const TensorGrid& gr
   for_each_node(grid, [&](std::span<const double> point, double, long index) {
     for (long a = 0; a < d; ++a) {
       const double off = point[a] - result.mean[a];
-      for (long b = 0; b < d; ++b) result.covariance(a, b) += nodes.mass[index] * off * (point[b] - result.mean[b]);
+      for (long b = 0; b <= a; ++b) result.covariance(a, b) += nodes.mass[index] * off * (point[b] - result.mean[b]);
       result.skewness[a] += nodes.mass[index] * off * off * off;
       result.kurtosis[a] += nodes.mass[index] * off * off * off * off;
     }
   });
   for (long a = 0; a < d; ++a) {
     const double variance = result.covariance(a, a);
+    for (long b = 0; b < a; ++b) result.covariance(b, a) = result.covariance(a, b);
     result.skewness[a] /= variance * std::sqrt(variance);
     result.kurtosis[a] /= variance * variance;
   }

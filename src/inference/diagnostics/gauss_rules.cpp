@@ -15,20 +15,39 @@ void check_order(int order) {
     throw InvalidArgument(fmt::format("order is {}; a Gauss rule has 1 .. {} nodes here.", order, kLargestOrder));
 }
 
-/// The rule of a weight function that is even and integrates to `total`: eigenvalues and first components of the
-/// eigenvectors of the Jacobi matrix, whose off-diagonal is `coupling(k)`, k = 1 .. order - 1 (Golub and Welsch 1969).
+/// The rule of an even weight function that integrates to `total`, whose orthonormal polynomials obey
+///   coupling(k + 1) p_{k+1}(x) = x p_k(x) - coupling(k) p_{k-1}(x),   p_0 = 1.
+/// Nodes: eigenvalues of the Jacobi matrix (Golub and Welsch 1969), then a Newton step; weights: total / sum_k p_k^2.
+/// Weights from eigenvectors would be good to 1e-16 of the largest only, and the small ones matter to high moments.
 template <class Coupling>
 QuadratureRule golub_welsch(int order, double total, Coupling coupling) {
   Eigen::VectorXd off_diagonal(order - 1);
   for (int k = 1; k < order; ++k) off_diagonal[k - 1] = coupling(k);
   Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver;
-  solver.computeFromTridiagonal(Eigen::VectorXd::Zero(order), off_diagonal);
+  solver.computeFromTridiagonal(Eigen::VectorXd::Zero(order), off_diagonal, Eigen::EigenvaluesOnly);
+  const Eigen::VectorXd& start = solver.eigenvalues();
+
+  struct AtNode {
+    double value, slope, squares;  // of p_order; sum of p_k^2 below it
+  };
+  const auto evaluate = [&](double x) {
+    double before = 0, value = 1, slope_before = 0, slope = 0, squares = 0;
+    for (int k = 0; k < order; ++k) {
+      squares += value * value;
+      const double lower = k == 0 ? 0 : coupling(k), upper = coupling(k + 1);
+      const double next = (x * value - lower * before) / upper;
+      const double next_slope = (value + x * slope - lower * slope_before) / upper;
+      before = value, value = next, slope_before = slope, slope = next_slope;
+    }
+    return AtNode{value, slope, squares};
+  };
   QuadratureRule rule{Matrix({order, 1}), Vector({order})};
-  const auto weight = [&](int i) { return total * std::pow(solver.eigenvectors()(0, i), 2); };
   for (int i = 0; i < order; ++i) {
-    const int mirror = order - 1 - i;  // averaging the two sides makes odd moments vanish exactly
-    rule.nodes(i, 0) = 0.5 * (solver.eigenvalues()[i] - solver.eigenvalues()[mirror]);
-    rule.weights[i] = 0.5 * (weight(i) + weight(mirror));
+    double x = 0.5 * (start[i] - start[order - 1 - i]);  // symmetric, so that odd moments vanish exactly
+    const AtNode at = evaluate(x);
+    x -= at.value / at.slope;
+    rule.nodes(i, 0) = x;
+    rule.weights[i] = total / evaluate(x).squares;
   }
   return rule;
 }
