@@ -170,7 +170,7 @@ VIDA_ON_EVERY_BACKEND(Job);
 
 TEST_P(Job, GivesTheNumbersOfTheCpu) {
   const Workplace place;
-  place.write("learn.toml", kSmallJob + std::string("[batch]\n\"seed\" = [0, 5]\n"));
+  place.write("learn.toml", kSmallJob);
   place.write("ensemble.toml", "job = 'ensemble'\n[ensemble]\nmembers = 20\nsteps = 5\n");
   for (const std::string job : {"learn", "ensemble"})
     for (const auto& [name, folder] : {std::pair{GetParam(), "/here"}, {std::string("cpu"), "/cpu"}}) {
