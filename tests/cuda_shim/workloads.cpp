@@ -135,6 +135,30 @@ std::vector<double> ensemble(const Device& device, int n, Precision precision) {
   return numbers;
 }
 
+std::vector<double> gaussian_vi(const Device& device, Precision precision) {
+  const auto target = oxygen_demand();
+  std::vector<double> numbers;
+  for (const auto family : {GaussianFamily::full, GaussianFamily::mean_field}) {
+    GaussianViOptions options{.family = family, .precision = precision, .nodes = 3, .steps = 4};
+    if (family == GaussianFamily::full) options.expectation = GaussianExpectation::monte_carlo, options.draws = 20;
+    options.clip = 5;
+    for (const GaussianFit& fit : fit_gaussian(device, *target, simulate(device, *target, 3, 5).y, options)) {
+      append(numbers, fit.mean);
+      append(numbers, fit.factor);
+      append(numbers, std::vector{fit.elbo});
+    }
+  }
+  return numbers;
+}
+
+std::vector<double> targets(const Device& device) {
+  const auto linear = linear_gaussian(matrix(3, 4, 1), 0.2);
+  std::vector<double> numbers = log_density(device, *linear, matrix(5, 4, 1), std::vector{.1, .2, .3});
+  append(numbers, simulate(device, *linear, 20, 3).y);
+  for (const auto& target : {banana(), two_moons()}) append(numbers, log_density(device, *target, matrix(5, 2, 2), {}));
+  return numbers;
+}
+
 }  // namespace
 
 const std::vector<Workload>& all() {
@@ -157,6 +181,9 @@ const std::vector<Workload>& all() {
       {"ensemble_lanes", [](const Device& d) { return ensemble(d, 8, Precision::float64); }},
       {"ensemble_lanes_float32", [](const Device& d) { return ensemble(d, 8, Precision::float32); }},
       {"ensemble_teams", [](const Device& d) { return ensemble(d, 7, Precision::float64); }},
+      {"gaussian_vi", [](const Device& d) { return gaussian_vi(d, Precision::float64); }},
+      {"gaussian_vi_float32", [](const Device& d) { return gaussian_vi(d, Precision::float32); }},
+      {"targets", targets},
       {"ensemble_teams_float32", [](const Device& d) { return ensemble(d, 7, Precision::float32); }},
   };
   return list;
