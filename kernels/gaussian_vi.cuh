@@ -81,7 +81,7 @@ struct GaussianStep {
 
   /// One row of eight partial sums for the loss and for each parameter, and the sums.
   VIDA_BOTH static std::size_t scratch_bytes(const GaussianLayout& layout) {
-    return sizeof(Real) * static_cast<std::size_t>((layout.parameters() + 1) * 9 + 8);
+    return sizeof(Real) * static_cast<std::size_t>((layout.parameters() + 1) * 9);
   }
 
   template <class Team>
@@ -99,9 +99,8 @@ struct GaussianStep {
     Real squares = Real(0);
     for (int k = 0; k < layout.d; ++k) loss -= std::log(std::fabs(theta[layout.diagonal(k)]));
     for (int e = 0; e < count; ++e) squares += sums[e] * sums[e];
-    const bool good = flagged_at[item] < 0 && loss - loss == Real(0) && squares - squares == Real(0);
     const int seen = flagged_at[item];
-    team.sync();
+    const bool good = seen < 0 && loss - loss == Real(0) && squares - squares == Real(0);
     for (int e = team.rank(); e < count; e += team.size()) slope_of[e] = -sums[e];
     team.sync();
     for (int k = team.rank(); k < layout.d; k += team.size())
@@ -119,7 +118,6 @@ struct GaussianStep {
     for (int e = team.rank(); e < count; e += team.size()) last_good[item * count + e] = theta[e];
     if (adam.rate == Real(0)) return;
     const Real scale = clip_factor(slope_of, count);
-    team.sync();
     Real* first = moments + item * 2 * count;
     for (int e = team.rank(); e < count; e += team.size()) {
       theta[e] -= adam.update(scale * slope_of[e], first[e], first[count + e]);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+
 #include "shim.hpp"
 
 namespace {
@@ -12,7 +15,12 @@ class Listener : public ::testing::EmptyTestEventListener {
     cuda_shim::reset();
     before_ = cuda_shim::live_allocations();
   }
-  void OnTestEnd(const ::testing::TestInfo&) override {
+  void OnTestEnd(const ::testing::TestInfo& test) override {
+    if (const char* path = std::getenv("VIDA_SHIM_SITES")) {
+      std::ofstream file(path, std::ios::app);
+      for (const std::string& site : cuda_shim::sites())
+        file << site << '\t' << test.test_suite_name() << '.' << test.name() << '\n';
+    }
     for (const std::string& finding : cuda_shim::take_reports()) ADD_FAILURE() << "cuda_shim: " << finding;
     EXPECT_LE(cuda_shim::live_allocations(), before_) << "cuda_shim: device memory was not freed";
   }

@@ -35,36 +35,46 @@ def places_of(program, offsets):
     return places
 
 
-def sites_of(program):
-    """{"barrier spd.cuh:86": "barrier 0x12 0x34", "shared GainForward<double>": the same}"""
+class Mutant:
+    """`site` is what the shim turns off: a kind and the addresses of one source line, or a kernel."""
+
+    def __init__(self, site):
+        self.site = site
+        self.tests = set()
+
+
+def mutants_of(program):
+    """{"barrier spd.cuh:86": Mutant}, from a run without any."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "sites")
         done = subprocess.run([program], env={**os.environ, "VIDA_SHIM_SITES": path}, capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit("mutate: the tests fail without any mutant:\n" + done.stdout[-4000:])
-        met = sorted(set(pathlib.Path(path).read_text().splitlines()))
-    sites = {site: site for site in met if site.startswith("shared ")}
-    addresses = [site.split(" ", 1) for site in met if not site.startswith("shared ")]
-    groups = collections.defaultdict(list)
-    for (kind, offset), place in zip(addresses, places_of(program, [offset for _, offset in addresses])):
-        groups[f"{kind} {place}"].append(offset)
-    for name, offsets in groups.items():
-        sites[name] = " ".join([name.split(" ", 1)[0]] + offsets)
-    return sites
+        met = sorted({tuple(line.split("\t")) for line in pathlib.Path(path).read_text().splitlines()})
+    addresses = sorted({site.split(" ", 1)[1] for site, _ in met if not site.startswith("shared ")})
+    place = dict(zip(addresses, places_of(program, addresses)))
+    mutants = {}
+    for site, test in met:
+        kind, where = site.split(" ", 1)
+        mutant = mutants.setdefault(f"{kind} {place.get(where, where)}", Mutant(kind))
+        if f" {where}" not in mutant.site:
+            mutant.site += f" {where}"
+        mutant.tests.add(test)
+    return mutants
 
 
-def unreached(sites, source):
+def unreached(mutants, source):
     """Barriers of the source that no test meets."""
     for path in sorted((source / "kernels").glob("*.cuh")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            if "team.sync()" in line.split("//")[0] and f"barrier {path.name}:{number}" not in sites:
+            if "team.sync()" in line.split("//")[0] and f"barrier {path.name}:{number}" not in mutants:
                 yield f"{path.name}:{number}"
 
 
 def survives(program, mutant):
-    command = [program, "--gtest_fail_fast", "--gtest_brief=1"]
+    command = [program, "--gtest_fail_fast", "--gtest_brief=1", "--gtest_filter=" + ":".join(sorted(mutant.tests))]
     try:
-        return subprocess.run(command, env={**os.environ, "VIDA_SHIM_MUTANT": mutant}, capture_output=True,
+        return subprocess.run(command, env={**os.environ, "VIDA_SHIM_MUTANT": mutant.site}, capture_output=True,
                               timeout=300).returncode == 0
     except subprocess.TimeoutExpired:
         return False
@@ -77,7 +87,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
 
-    sites = sites_of(options.program)
+    mutants = mutants_of(options.program)
     equivalent = {}
     for line in (pathlib.Path(__file__).parent / "equivalent_mutants.txt").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -85,9 +95,9 @@ def main():
             equivalent[name] = proof
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        alive = dict(zip(sites, pool.map(lambda mutant: survives(options.program, mutant), sites.values())))
+        alive = dict(zip(mutants, pool.map(lambda mutant: survives(options.program, mutant), mutants.values())))
     survivors = {name for name, lives in alive.items() if lives}
-    missed = list(unreached(sites, options.source))
+    missed = list(unreached(mutants, options.source))
     for place in missed:
         print(f"not tested: barrier {place}")
     for name in sorted(survivors - equivalent.keys()):
@@ -95,8 +105,8 @@ def main():
     stale = sorted(equivalent.keys() - survivors)
     for name in stale:
         print(f"not equivalent, or gone: {name}")
-    kinds = collections.Counter(name.split(" ", 1)[0] for name in sites)
-    print(f"{len(sites)} mutants ({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
+    kinds = collections.Counter(name.split(" ", 1)[0] for name in mutants)
+    print(f"{len(mutants)} mutants ({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
           f"{len(survivors - equivalent.keys())} survived, {len(equivalent)} equivalent")
     return 1 if missed or stale or survivors - equivalent.keys() else 0
 

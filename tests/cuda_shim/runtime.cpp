@@ -121,6 +121,7 @@ void reset(const Settings& settings) {
   if (settings.seed == Settings{}.seed) current.seed = from_environment.seed;
   current.log = settings.log && from_environment.log;
   seed_order();
+  forget_sites();
   streams::clear();
   broken = last_error = cudaSuccess;
   executed = allocations = launches = copies = 0;

@@ -23,7 +23,7 @@ struct Settings {
   std::string mutant{};  ///< a site of sites() to turn off; a barrier or wait may name several addresses
 };
 
-/// Forgets streams, errors and reports, and takes new settings. Allocations stay.
+/// Forgets queued work, errors, reports and sites, and takes new settings. Allocations stay.
 void reset(const Settings& settings = {});
 Settings settings();  ///< those of the last reset
 
@@ -32,7 +32,7 @@ std::size_t live_allocations();           ///< cudaMalloc without cudaFree
 long operations();                        ///< kernels, copies and fills that ran since the last reset
 
 /// Every barrier ("barrier ADDRESS"), synchronisation ("wait ADDRESS") and kernel with shared memory ("shared KERNEL")
-/// met so far. Addresses count from the start of the program, as addr2line wants them plus one.
+/// met since the last reset. Addresses count from the start of the program, as addr2line wants them plus one.
 std::vector<std::string> sites();
 
 }  // namespace cuda_shim

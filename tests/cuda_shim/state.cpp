@@ -29,6 +29,8 @@ std::set<std::string>& met() {
   return list;
 }
 
+std::unordered_set<const void*> met_addresses;  // those that met() holds already
+
 std::uint64_t order_state = 1;
 
 /// An address relative to the program's start, as debug information has it.
@@ -102,11 +104,16 @@ bool is_mutated(const char* kind, const std::string& name) {
 }
 
 bool is_mutated(const char* kind, const void* return_address) {
-  static std::unordered_set<const void*> known;
-  if (known.insert(return_address).second) met().insert(fmt::format("{} {:#x}", kind, offset_of(return_address)));
+  if (met_addresses.insert(return_address).second)
+    met().insert(fmt::format("{} {:#x}", kind, offset_of(return_address)));
   if (current.mutant.empty()) return false;
   const std::string name = fmt::format(" {:#x} ", offset_of(return_address));
   return current.mutant.rfind(kind, 0) == 0 && (current.mutant + " ").find(name) != std::string::npos;
+}
+
+void forget_sites() {
+  met().clear();
+  met_addresses.clear();
 }
 
 std::vector<std::string> sites() { return {met().begin(), met().end()}; }
@@ -121,11 +128,6 @@ struct AtExit {
     seed_order();
   }
   ~AtExit() {
-    if (const char* path = std::getenv("VIDA_SHIM_SITES"))
-      if (FILE* file = std::fopen(path, "a")) {
-        for (const std::string& site : met()) std::fprintf(file, "%s\n", site.c_str());
-        std::fclose(file);
-      }
     for (const std::string& one : reports()) std::fprintf(stderr, "cuda_shim: %s\n", one.c_str());
     if (memory::live_count() > 0)
       std::fprintf(stderr, "cuda_shim: %zu device allocations were never freed\n", memory::live_count());

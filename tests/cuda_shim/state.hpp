@@ -30,5 +30,6 @@ std::string place_of(const void* return_address, int depth = 3);
 /// Notes that a site was met, and says whether the mutant in force names it.
 bool is_mutated(const char* kind, const void* return_address);
 bool is_mutated(const char* kind, const std::string& name);
+void forget_sites();
 
 }  // namespace cuda_shim
