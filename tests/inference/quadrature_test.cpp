@@ -8,6 +8,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "inference/diagnostics/density_box.hpp"
 #include "near.hpp"
 
 namespace vida {
@@ -177,9 +178,10 @@ INSTANTIATE_TEST_SUITE_P(Published, OxygenDemand, ::testing::ValuesIn(kOxygen),
 /// A Gaussian with precision P that is not normalised: log Z = d/2 log 2 pi - 1/2 log det P.
 PointFunction gaussian(Vector mean, Matrix precision) {
   return [=](std::span<const double> x) {
+    const double *m = mean.data(), *P = precision.data();
     double value = 0;
-    for (long i = 0; i < mean.extent(0); ++i)
-      for (long j = 0; j < mean.extent(0); ++j) value -= 0.5 * (x[i] - mean[i]) * precision(i, j) * (x[j] - mean[j]);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      for (std::size_t j = 0; j < x.size(); ++j) value -= 0.5 * (x[i] - m[i]) * P[i * x.size() + j] * (x[j] - m[j]);
     return value;
   };
 }
@@ -198,15 +200,31 @@ TEST(DensityQuadrature, IsExactForGaussians) {
   }
 }
 
-// Correlation 0.999: the ridge is 45 times longer than wide and lies across the box.
+/// (x, 3 y) about a point have deviations of 1 and this correlation.
+PointFunction ridge(double correlation) {
+  const double diagonal = 1 / (1 - correlation * correlation), off = -3 * correlation * diagonal;
+  return gaussian(vector({-0.37, 0.81}), square({diagonal, off, off, 9 * diagonal}, 2));
+}
+
+// 14 times longer than wide, across the box.
 TEST(DensityQuadrature, FollowsANarrowRidge) {
-  const double correlation = 0.999, determinant = 1 - correlation * correlation;
-  const auto ridge =
-      gaussian(vector({-1, 1}),
-               square({1 / determinant, -correlation / determinant, -correlation / determinant, 1 / determinant}, 2));
-  const auto found = quadrature_moments(ridge, 2);
-  EXPECT_NEAR(found.log_evidence, kLogTwoPi + 0.5 * std::log(determinant), 1e-8);
-  EXPECT_NEAR(found.covariance(0, 1), correlation, 1e-8);
+  for (double correlation : {-0.99, 0.99}) {
+    const auto found = quadrature_moments(ridge(correlation), 2);
+    EXPECT_NEAR(found.log_evidence, kLogTwoPi + 0.5 * std::log((1 - correlation * correlation) / 9), 1e-8);
+    EXPECT_NEAR(found.covariance(0, 0), 1, 1e-8);
+    EXPECT_NEAR(found.covariance(0, 1), correlation / 3, 1e-8);
+  }
+}
+
+// exp(-60) is reached at sqrt 120 = 10.95 deviations. 450 times longer than wide, the ridge passes between the nodes of
+// the scan.
+TEST(DensityBox, HoldsARidgeThatTheScanCannotSee) {
+  const Matrix box = find_box(ridge(0.99999), Vector({2}), Vector({2}, 1.0));
+  EXPECT_LT(box(0, 0), -0.37 - 10.95);
+  EXPECT_GT(box(0, 1), -0.37 + 10.95);
+  EXPECT_LT(box(1, 0), 0.81 - 10.95 / 3);
+  EXPECT_GT(box(1, 1), 0.81 + 10.95 / 3);
+  EXPECT_LT(box(0, 1) - box(0, 0), 50);
 }
 
 TEST(DensityQuadrature, WorksInThreeDimensions) {

@@ -25,7 +25,7 @@ namespace {
 constexpr double kDrop = 60;              // exp(-60) times any box that fits is below the rounding of the integral
 constexpr double kReach = 8;              // scales to either side of the centre that are scanned
 constexpr int kWidenings = 100;           // each by half a width
-constexpr int kCrops = 50;                // each to a half or less
+constexpr int kCrops = 10;                // each to a half or less
 constexpr int kScan[] = {1001, 101, 41};  // nodes an axis; odd, so that the centre is one of them
 
 struct Best {
@@ -54,38 +54,41 @@ TensorGrid scan_grid(const Matrix& box) {
 }
 
 /// Uphill by compass search, from steps of the scan's spacing down to a millionth of it: near enough to the mode for a
-/// threshold of exp(-60).
-void climb(const PointFunction& log_density, const Matrix& box, Best& best) {
+/// threshold of exp(-60). Component `fixed` stays.
+void climb(const PointFunction& log_density, const Matrix& box, Best& best, long fixed = -1) {
   if (best.point.empty()) return;
   std::vector<double> point = best.point;
   double step = 1;
   for (int round = 0; round < 20000 && step > 1e-6; ++round) {
     const double before = best.value;
-    for (std::size_t axis = 0; axis < point.size(); ++axis)
+    for (long axis = 0; axis < box.extent(0); ++axis)
       for (double sign : {1.0, -1.0}) {
+        if (axis == fixed) continue;
         point = best.point;
-        point[axis] += sign * step * spacing(box, static_cast<long>(axis));
+        point[axis] += sign * step * spacing(box, axis);
         best.offer(point, checked(log_density, point));
       }
     if (!(best.value > before)) step /= 2;
   }
 }
 
-/// Largest value on one face.
+/// Largest value on one face: where it is crossed by a ridge narrower than the scan, the climb finds that.
 double highest_on_face(const PointFunction& log_density, const Matrix& box, long axis, int side) {
   TensorGrid face = scan_grid(box);
   face.nodes[axis] = {box(axis, side)};
   face.weights[axis] = {1.0};
-  double highest = -std::numeric_limits<double>::infinity();
-  for_each_node(face, [&](std::span<const double> point, double, long) {
-    highest = std::max(highest, checked(log_density, point));
-  });
-  return highest;
+  Best best;
+  for_each_node(face,
+                [&](std::span<const double> point, double, long) { best.offer(point, checked(log_density, point)); });
+  climb(log_density, box, best, axis);
+  return best.value;
 }
 
-void widen(const PointFunction& log_density, Matrix& box, const Best& best) {
+/// Moves faces out until the density is small on all of them. Returns whether one moved.
+bool widen(const PointFunction& log_density, Matrix& box, const Best& best) {
   int count = 0;
-  for (bool moved = true; moved;) {
+  bool moved = true;
+  while (moved) {
     moved = false;
     for (long axis = 0; axis < box.extent(0); ++axis)
       for (int side : {0, 1}) {
@@ -99,6 +102,7 @@ void widen(const PointFunction& log_density, Matrix& box, const Best& best) {
         moved = true;
       }
   }
+  return count > 0;
 }
 
 /// The part of the box that holds what the scan found, with a node more on each side. Returns whether a
@@ -144,9 +148,9 @@ Matrix find_box(const PointFunction& log_density, const Vector& centre, const Ve
   }
   Best best;
   for (int round = 0; round < kCrops; ++round) {
-    const bool again = crop(log_density, box, best);
-    widen(log_density, box, best);
-    if (!again) break;
+    const bool halved = crop(log_density, box, best);
+    const bool widened = widen(log_density, box, best);
+    if (!halved && !widened) break;
   }
   return box;
 }
