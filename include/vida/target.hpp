@@ -42,6 +42,10 @@ JointDraws simulate(const Device& device, const Target& target, long count, std:
 std::vector<double> log_density(const Device& device, const Target& target, View<const double, 2> u,
                                 std::span<const double> y);
 
+/// log pi~(.; y) of one point at a time, on the CPU: what quadrature integrates.
+std::function<double(std::span<const double>)> log_density_function(std::shared_ptr<const Target> target,
+                                                                    std::span<const double> y);
+
 /// Biochemical oxygen demand at times 1 .. 5: A (1 - exp(-B t)), A = 0.4 + 0.8 Phi(u_1), B = 0.01 + 0.3 Phi(u_2),
 /// u ~ N(0, I_2), with noise of the given variance.
 std::shared_ptr<const Target> oxygen_demand(double noise_variance = 1e-3);

@@ -10,9 +10,16 @@ int list() {
   learn-gain           learn the gain of 3DVar from observations
   evaluate-gain        cost, gradient, means and scores of a given gain
   ensemble             integrate many trajectories and write their statistics
+  gaussian-vi          fit a Gaussian to every posterior of a batch
 
 models
   lorenz96             dv_i/dt = (v_i+1 - v_i-2) v_i-1 - v_i + F on a ring
+
+inverse problems and densities
+  oxygen-demand        y_t = A (1 - exp(-B t)), t = 1 .. 5, with A and B from two parameters
+  linear-gaussian      y = A u + noise, with its exact posterior
+  banana               a bent Gaussian of two dimensions
+  two-moons            two crescents
 
 filters
   fixed gain           3DVar with its covariance: what is learned and evaluated

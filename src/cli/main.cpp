@@ -34,7 +34,7 @@ void define_run(CLI::App& app, vida::cli::RunOptions& options) {
 }
 
 int command(int argc, char** argv) {
-  CLI::App app("vida: batches of filters, learned gains and ensembles, on the CPU or a GPU", "vida");
+  CLI::App app("vida: batches of posteriors, filters, learned gains and ensembles, on the CPU or a GPU", "vida");
   app.set_version_flag("--version", fmt::format("vida {}", vida::kVersion));
   app.require_subcommand(1);
   app.footer(
@@ -47,7 +47,9 @@ int command(int argc, char** argv) {
   define_run(*run, run_options);
   std::string example;
   auto* init = app.add_subcommand("init", "print a commented example configuration");
-  init->add_option("name", example, "learn-gain, evaluate-gain or ensemble")->required()->type_name("NAME");
+  init->add_option("name", example, "learn-gain, evaluate-gain, ensemble or gaussian-vi")
+      ->required()
+      ->type_name("NAME");
   auto* list = app.add_subcommand("list", "print jobs, models, filters, operators and gain structures");
   app.add_subcommand("info", "print version, build, CPU and what is known about CUDA");
   try {

@@ -206,44 +206,4 @@ std::shared_ptr<const Target> two_moons() {
   return std::make_shared<PlainTarget<kernels::TwoMoons, decltype(make)>>("two-moons", make);
 }
 
-std::vector<double> log_density(const Device& device, const Target& target, View<const double, 2> u,
-                                std::span<const double> y) {
-  const long count = u.extent(0), d = target.dimension();
-  if (u.extent(1) != d || static_cast<int>(y.size()) != target.observations())
-    throw InvalidArgument(
-        fmt::format("log_density: target {} takes points [point, {}] and {} observations; got {} and {}.",
-                    target.name(), d, target.observations(), to_string<2>(u.extents()), y.size()));
-  if (count == 0) return {};
-  Executor& executor = device.executor();
-  const long stride = round_up(count, kDrawStride);
-  std::vector<double> columns(static_cast<std::size_t>(d * stride), 0.0);
-  for (long i = 0; i < count; ++i)
-    for (long k = 0; k < d; ++k) columns[static_cast<std::size_t>(k * stride + i)] = u(i, k);
-  const auto points = uploaded(executor, columns);
-  const auto observations = uploaded(executor, std::vector<double>(y.begin(), y.end()));
-  Buffer<double> values(executor, static_cast<std::size_t>(stride)), gradient(executor, columns.size());
-  prepare<double>(target, executor)
-      ->evaluate({1, stride, points.data(), observations.data(), values.data(), gradient.data()});
-  auto result = values.download();
-  result.resize(static_cast<std::size_t>(count));
-  return result;
-}
-
-JointDraws simulate(const Device& device, const Target& target, long count, std::uint64_t seed, long first) {
-  if (count < 1) throw InvalidArgument(fmt::format("simulate: {} draws asked for, expected at least 1.", count));
-  Executor& executor = device.executor();
-  const long d = target.dimension(), p = target.observations(), stride = round_up(count, kDrawStride);
-  const auto take = [&](long rows) { return Buffer<double>(executor, static_cast<std::size_t>(rows * stride)); };
-  Buffer<double> u = take(d), noise = take(p), y = take(p);
-  prepare<double>(target, executor)->simulate({count, stride, seed, first, 0, u.data(), noise.data(), y.data()});
-  const auto transposed = [&](const Buffer<double>& from, long rows) {
-    const auto columns = from.download();
-    Matrix result({count, rows});
-    for (long i = 0; i < count; ++i)
-      for (long k = 0; k < rows; ++k) result(i, k) = columns[static_cast<std::size_t>(k * stride + i)];
-    return result;
-  };
-  return {transposed(u, d), transposed(y, p)};
-}
-
 }  // namespace vida

@@ -1,6 +1,7 @@
 #include "io/config.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -108,9 +109,9 @@ std::string Config::to_toml() const {
 std::string example_config(const std::string& job) {
   if (!job_letter(job)) {
     const std::string near = nearest(job, job_names());
-    throw InvalidArgument(fmt::format(
-        "'{}' is not an example; {}", job,
-        near.empty() ? "choose learn-gain, evaluate-gain or ensemble." : fmt::format("did you mean {}?", near)));
+    throw InvalidArgument(fmt::format("'{}' is not an example; {}", job,
+                                      near.empty() ? fmt::format("choose one of {}.", fmt::join(job_names(), ", "))
+                                                   : fmt::format("did you mean {}?", near)));
   }
   std::string text = fmt::format("# Run with: vida run {}.toml\n", job);
   std::string section;
@@ -131,9 +132,9 @@ std::string example_config(const std::string& job) {
       value = io::to_toml(*find_setting("model." + name_of(setting->key))->fallback);
     const std::string line = fmt::format("{}{} = {}", setting->fallback ? "" : "# ", name_of(setting->key), value);
     const bool listed = setting->kind == Kind::text && setting->choices.size() > 1 && setting->key != "job";
-    text += fmt::format("{:<31}# {}{}\n", line, setting->description, listed ? "; " + expectation(*setting) : "");
+    text += fmt::format("{:<30} # {}{}\n", line, setting->description, listed ? "; " + expectation(*setting) : "");
   }
-  if (job != "ensemble")
+  if (find_setting("gain.initial")->jobs.find(job_letter(job)) != std::string::npos)
     text += fmt::format(
         "\n# [batch]                      # each entry is an axis of the batch; the axes form the product in this "
         "order\n"

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -180,7 +181,7 @@ Config load_config(const fs::path& path, const std::vector<std::string>& overrid
   }
   if (job.empty())
     throw InvalidArgument(
-        fmt::format("{}: job is missing; set job = \"learn-gain\", \"evaluate-gain\" or \"ensemble\".", path.string()));
+        fmt::format("{}: job is missing; set job to one of {}.", path.string(), fmt::join(job_names(), ", ")));
   Config config(job);
   if (auto* axes = file.get_as<toml::table>("batch"))
     if (auto* replaced = changes.get_as<toml::table>("batch")) {

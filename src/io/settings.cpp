@@ -66,6 +66,7 @@ const std::vector<std::string>& job_names() { return find_setting("job")->choice
 char job_letter(const std::string& job) {
   if (job == "learn-gain") return 'l';
   if (job == "evaluate-gain") return 'e';
+  if (job == "gaussian-vi") return 'g';
   return job == "ensemble" ? 's' : 0;
 }
 

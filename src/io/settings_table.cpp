@@ -4,7 +4,8 @@
 namespace vida::io {
 namespace {
 
-constexpr const char* kAll = "les";
+constexpr const char* kAll = "lesg";
+constexpr const char* kModel = "les";
 constexpr const char* kGain = "le";
 
 std::vector<Setting> make_table() {
@@ -13,14 +14,20 @@ std::vector<Setting> make_table() {
   const auto text_of = [](const char* text) { return Value(std::string(text)); };
   const std::nullopt_t optional = std::nullopt;
   return {
-      {"job", kAll, text, batch, text_of("learn-gain"), "what to do", {"learn-gain", "evaluate-gain", "ensemble"}},
+      {"job",
+       kAll,
+       text,
+       batch,
+       text_of("learn-gain"),
+       "what to do",
+       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi"}},
       {"seed", kAll, integer, run, 0L, "of every random number; another seed, another data set", {}, 0},
       {"precision", kAll, text, batch, text_of("float64"), "of the arithmetic", {"float64", "float32"}},
 
-      {"model.name", kAll, text, batch, text_of("lorenz96"), "dynamics", {"lorenz96"}},
-      {"model.n", kAll, integer, batch, 40L, "variables on the ring", {}, 4},
-      {"model.forcing", kAll, real, run, 8.0, "F"},
-      {"model.dt", kAll, real, run, 0.05, "Runge-Kutta step in model time units", {}, 0, true},
+      {"model.name", kModel, text, batch, text_of("lorenz96"), "dynamics", {"lorenz96"}},
+      {"model.n", kModel, integer, batch, 40L, "variables on the ring", {}, 4},
+      {"model.forcing", kModel, real, run, 8.0, "F"},
+      {"model.dt", kModel, real, run, 0.05, "Runge-Kutta step in model time units", {}, 0, true},
       {"model.steps_per_cycle", kGain, integer, batch, 1L, "Runge-Kutta steps between observations", {}, 1},
       {"model.process_noise",
        kGain,
@@ -145,6 +152,40 @@ std::vector<Setting> make_table() {
        {},
        0},
       {"ensemble.chunk", "s", integer, batch, 0L, "members integrated at once; 0 lets the memory decide", {}, 0},
+
+      {"problem.target",
+       "g",
+       text,
+       batch,
+       text_of("oxygen-demand"),
+       "the density to approximate",
+       {"oxygen-demand", "linear-gaussian", "banana", "two-moons"}},
+      {"problem.noise_variance", "g", real, batch, 1e-3, "of the observations", {}, 0, true},
+      {"problem.observation", "g", numbers, batch, std::vector<double>{.1615, .1868, .3949, .3728, .4177},
+       "y of one problem, unless a file or simulate gives many"},
+      {"problem.file", "g", path, batch, optional,
+       "NetCDF file with y [problem, obs], for linear-gaussian also A [obs, state]"},
+      {"problem.simulate", "g", integer, batch, 0L, "problems whose y is drawn from the joint law; 0 for none", {}, 0},
+      {"problem.width", "g", real, batch, 1.0, "of a banana", {}, 0, true},
+      {"problem.bend", "g", real, batch, 1.0, "of a banana"},
+
+      {"fit.family", "g", text, batch, text_of("full"), "covariance of the Gaussian", {"full", "mean-field"}},
+      {"fit.expectation",
+       "g",
+       text,
+       batch,
+       text_of("quadrature"),
+       "Gauss-Hermite rule (at most 3 dimensions) or fresh draws",
+       {"quadrature", "monte-carlo"}},
+      {"fit.nodes", "g", integer, batch, 16L, "of the rule, per dimension", {}, 2},
+      {"fit.draws", "g", integer, batch, 256L, "per step, for monte-carlo", {}, 2},
+      {"fit.steps", "g", integer, batch, 4000L, "of Adam", {}, 1},
+      {"fit.step", "g", real, batch, 0.1, "learning rate, falling to 0 along a cosine", {}, 0, true},
+      {"fit.clip", "g", real, batch, 0.0, "largest norm of a gradient; 0 for none", {}, 0},
+      {"fit.average", "g", real, batch, 0.25, "monte-carlo: last share of the steps whose mean is the result", {}, 0},
+
+      {"diagnostics.problems", "g", integer, batch, 8L, "problems, from the first, that are examined", {}, 0},
+      {"diagnostics.draws", "g", integer, batch, 100000L, "importance draws for each of them", {}, 25},
   };
 }
 

@@ -36,6 +36,8 @@ Outcome learn_gain_job(const Device& device, const io::Config& config, io::Outpu
 Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
                           const Monitor& monitor);
 Outcome ensemble_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
+                        const Monitor& monitor);
 /// The one that config.job() names.
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 

@@ -5,6 +5,7 @@
 #include "io/netcdf.hpp"
 #include "report/ensemble_figures.hpp"
 #include "report/gain_figures.hpp"
+#include "report/inference_figures.hpp"
 #include "vida/error.hpp"
 
 namespace vida::report {
@@ -18,7 +19,7 @@ void remove_earlier(const fs::path& folder) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto name = entry.path().filename().string();
-    for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots"})
+    for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots", "posterior", "loss"})
       if (name.starts_with(std::string(figure) + ".") || name.starts_with(std::string(figure) + "-"))
         fs::remove(entry.path(), ignored);
   }
@@ -28,8 +29,11 @@ void remove_earlier(const fs::path& folder) {
 
 FigureReport write_figures(const fs::path& result_folder) {
   const io::NetcdfReader result(result_folder / "result.nc");
-  const auto figures =
-      result.has("snapshots") || result.has("variance") ? ensemble_figures(result) : gain_figures(result);
+  const std::string job = result.text_attribute("", "job");
+  const bool is_ensemble = result.has("snapshots") || result.has("variance");
+  const auto figures = is_ensemble            ? ensemble_figures(result)
+                       : job == "gaussian-vi" ? inference_figures(result)
+                                              : gain_figures(result);
   const fs::path folder = result_folder / "figures";
   remove_earlier(folder);
   FigureReport report;

@@ -11,7 +11,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Commands, InitPrintsConfigurationsThatRun) {
-  for (const std::string job : {"learn-gain", "evaluate-gain", "ensemble"}) {
+  for (const std::string job : {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi"}) {
     const Workplace place;
     const auto example = place.vida({"init", job});
     ASSERT_EQ(example.code, 0);
@@ -20,6 +20,8 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
     std::vector<std::string> words = {"run", "example.toml"};
     if (job == "ensemble")
       words.insert(words.end(), {"--set", "ensemble.members=10", "--set", "ensemble.steps=10"});
+    else if (job == "gaussian-vi")
+      words.insert(words.end(), {"--set", "fit.steps=300", "--set", "diagnostics.draws=1000"});
     else
       words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
     if (job == "learn-gain") words.insert(words.end(), {"--set", "test.cycles=10", "--set", "optimizer.iterations=1"});

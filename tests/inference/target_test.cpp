@@ -182,7 +182,7 @@ TEST(BadTargets, AreRefusedWithAReason) {
   EXPECT_THAT(message_of([] {
                 log_density(Device::cpu(1), *oxygen_demand(), Matrix({4, 3}), kReference);
               }),
-              HasSubstr("got [4, 3] and 5"));
+              HasSubstr("takes points [point, 2]; got [4, 3]"));
 }
 
 }  // namespace

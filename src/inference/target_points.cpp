@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include "inference/prepared_target.hpp"
+#include "vida/target.hpp"
+
+namespace vida {
+namespace {
+
+void check_observation(const Target& target, std::span<const double> y) {
+  if (static_cast<int>(y.size()) != target.observations())
+    throw InvalidArgument(
+        fmt::format("target {} takes {} observations; got {}.", target.name(), target.observations(), y.size()));
+}
+
+/// One point at a time, in a pack of which the first element counts.
+class PointEvaluator {
+ public:
+  PointEvaluator(std::shared_ptr<const Target> target, std::span<const double> y)
+      : device_(Device::cpu(1)),
+        target_(std::move(target)),
+        d_(target_->dimension()),
+        prepared_(prepare<double>(*target_, device_.executor())),
+        observations_(uploaded(device_.executor(), std::vector<double>(y.begin(), y.end()))),
+        points_(device_.executor(), size()),
+        gradient_(device_.executor(), size()),
+        values_(device_.executor(), kDrawStride) {
+    points_.clear();
+  }
+
+  double operator()(std::span<const double> u) {
+    for (long k = 0; k < d_; ++k)
+      points_.upload(&u[static_cast<std::size_t>(k)], 1, static_cast<std::size_t>(k * kDrawStride));
+    prepared_->evaluate({1, kDrawStride, points_.data(), observations_.data(), values_.data(), gradient_.data()});
+    double value = 0;
+    values_.download(&value, 1);
+    return value;
+  }
+
+ private:
+  std::size_t size() const { return static_cast<std::size_t>(d_ * kDrawStride); }
+  Device device_;
+  std::shared_ptr<const Target> target_;
+  long d_;
+  std::unique_ptr<PreparedTarget<double>> prepared_;
+  Buffer<double> observations_, points_, gradient_, values_;
+};
+
+}  // namespace
+
+std::vector<double> log_density(const Device& device, const Target& target, View<const double, 2> u,
+                                std::span<const double> y) {
+  const long count = u.extent(0), d = target.dimension();
+  check_observation(target, y);
+  if (u.extent(1) != d)
+    throw InvalidArgument(fmt::format("log_density: target {} takes points [point, {}]; got {}.", target.name(), d,
+                                      to_string<2>(u.extents())));
+  if (count == 0) return {};
+  Executor& executor = device.executor();
+  const long stride = round_up(count, kDrawStride);
+  std::vector<double> columns(static_cast<std::size_t>(d * stride), 0.0);
+  for (long i = 0; i < count; ++i)
+    for (long k = 0; k < d; ++k) columns[static_cast<std::size_t>(k * stride + i)] = u(i, k);
+  const auto points = uploaded(executor, columns);
+  const auto observations = uploaded(executor, std::vector<double>(y.begin(), y.end()));
+  Buffer<double> values(executor, static_cast<std::size_t>(stride)), gradient(executor, columns.size());
+  prepare<double>(target, executor)
+      ->evaluate({1, stride, points.data(), observations.data(), values.data(), gradient.data()});
+  auto result = values.download();
+  result.resize(static_cast<std::size_t>(count));
+  return result;
+}
+
+JointDraws simulate(const Device& device, const Target& target, long count, std::uint64_t seed, long first) {
+  if (count < 1) throw InvalidArgument(fmt::format("simulate: {} draws asked for, expected at least 1.", count));
+  Executor& executor = device.executor();
+  const long d = target.dimension(), p = target.observations(), stride = round_up(count, kDrawStride);
+  const auto take = [&](long rows) { return Buffer<double>(executor, static_cast<std::size_t>(rows * stride)); };
+  Buffer<double> u = take(d), noise = take(p), y = take(p);
+  prepare<double>(target, executor)->simulate({count, stride, seed, first, 0, u.data(), noise.data(), y.data()});
+  const auto transposed = [&](const Buffer<double>& from, long rows) {
+    const auto columns = from.download();
+    Matrix result({count, rows});
+    for (long i = 0; i < count; ++i)
+      for (long k = 0; k < rows; ++k) result(i, k) = columns[static_cast<std::size_t>(k * stride + i)];
+    return result;
+  };
+  return {transposed(u, d), transposed(y, p)};
+}
+
+std::function<double(std::span<const double>)> log_density_function(std::shared_ptr<const Target> target,
+                                                                    std::span<const double> y) {
+  check_observation(*target, y);
+  const auto evaluator = std::make_shared<PointEvaluator>(std::move(target), y);
+  return [evaluator](std::span<const double> u) { return (*evaluator)(u); };
+}
+
+}  // namespace vida
