@@ -124,6 +124,15 @@ VIDA_FN void vector_times(Team team, int columns, int depth, const Real* x, cons
 template <class Real>
 struct EightSums {
   Real part[8] = {};
+  /// value(i) of i = 0 .. n - 1, each to its part; unrolled, so that the parts are registers.
+  template <class Value>
+  VIDA_FN void add(int n, Value value) {
+    for (int first = 0; first < n; first += 8) {
+      VIDA_UNROLL
+      for (int k = 0; k < 8; ++k)
+        if (first + k < n) part[k] += value(first + k);
+    }
+  }
   VIDA_FN Real total() const {
     return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
   }
@@ -134,16 +143,15 @@ template <class Team, class Real>
 VIDA_FN Real dot(Team, int n, const Real* x, const Real* y) {
   using Octet = typename Team::template Octet<Real>;
   EightSums<Real> sums;
-  int i = 0;
   if constexpr (width<Octet, Real> == 8) {
     Octet running = {};
+    int i = 0;
     for (; i + 8 <= n; i += 8) running += load<Octet>(x + i) * load<Octet>(y + i);
     store(sums.part, running);
+    for (int k = 0; i + k < n; ++k) sums.part[k] += x[i + k] * y[i + k];
   } else {
-    for (; i + 8 <= n; i += 8)
-      for (int k = 0; k < 8; ++k) sums.part[k] += x[i + k] * y[i + k];
+    sums.add(n, [&](int i) { return x[i] * y[i]; });
   }
-  for (int k = 0; i + k < n; ++k) sums.part[k] += x[i + k] * y[i + k];
   return sums.total();
 }
 
@@ -158,7 +166,7 @@ VIDA_FN void row_dots(Team team, int rows, int columns, const Real* A, int lda, 
 template <class Real>
 VIDA_FN Real total_of(int n, const Real* x) {
   EightSums<Real> sums;
-  for (int i = 0; i < n; ++i) sums.part[i % 8] += x[i];
+  sums.add(n, [&](int i) { return x[i]; });
   return sums.total();
 }
 

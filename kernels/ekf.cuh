@@ -16,11 +16,11 @@ VIDA_FN void innovation_precision(Team team, const GainShape& s, const Real* C, 
   for (int e = team.rank(); e < s.n * s.p; e += team.size())
     Ht[e % s.n * s.lp + e / s.n] = H[e / s.n * s.ld + e % s.n] * mask[e / s.n];
   team.sync();
-  gemm(team, s.n, s.lp, s.n, C, s.ld, Ht, s.lp, Assign<Real>{CHt, s.lp});
+  gemm(team, s.n, s.p, s.n, C, s.ld, Ht, s.lp, Assign<Real>{CHt, s.lp});
   team.sync();
   for (int e = team.rank(); e < s.n * s.p; e += team.size())
     HC[e / s.n * s.ld + e % s.n] = CHt[e % s.n * s.lp + e / s.n];
-  gemm(team, s.p, s.lp, s.n, H, s.ld, CHt, s.lp, [&](int i, int j, Pack value) { store(S + i * s.lp + j, value); });
+  gemm(team, s.p, s.p, s.n, H, s.ld, CHt, s.lp, [&](int i, int j, Pack value) { store(S + i * s.lp + j, value); });
   team.sync();
   for (int e = team.rank(); e < s.p * s.p; e += team.size()) {
     const int i = e / s.p, j = e % s.p;
@@ -70,8 +70,9 @@ struct ExtendedKalmanFilter {
   long steady;
 
   static std::size_t scratch_bytes(const GainShape& s) {
-    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s) +
-                                                   s.nn() + s.ld + 2 * s.lp + s.pn());
+    return sizeof(Real) *
+           static_cast<std::size_t>(ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s) +
+                                    ForecastWork<Real>::covariance_elements(s) + s.ld + 2 * s.lp + s.pn());
   }
 
   template <class Team>
@@ -80,10 +81,10 @@ struct ExtendedKalmanFilter {
     const GainShape& s = shape;
     const long d = data_of[item];
     Real* memory = team.template scratch<Real>();
-    const ForecastWork<Real> work(memory, s);
     const InnovationWork<Real> in(memory + ForecastWork<Real>::elements(s), s);
     Real* forecast_C = memory + ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s);
-    Real* forecast_mean = forecast_C + s.nn();
+    const ForecastWork<Real> work(memory, forecast_C, s);
+    Real* forecast_mean = forecast_C + ForecastWork<Real>::covariance_elements(s);
     Real* residual = forecast_mean + s.ld;
     Real* weighted = residual + s.lp;
     Real* Kt = weighted + s.lp;  // [prows, ld]
@@ -106,13 +107,13 @@ struct ExtendedKalmanFilter {
                            in.pivots);
       innovation(team, s, y, forecast_mean, in.Ht, residual);
       team.sync();
-      gemm(team, s.n, s.lp, s.p, in.CHt, s.lp, in.S, s.lp, Assign<Real>{K, s.lp});
-      gemm(team, s.p, s.ld, s.p, in.S, s.lp, in.HC, s.ld, Assign<Real>{Kt, s.ld});
+      gemm(team, s.n, s.p, s.p, in.CHt, s.lp, in.S, s.lp, Assign<Real>{K, s.lp});
+      gemm(team, s.p, s.n, s.p, in.S, s.lp, in.HC, s.ld, Assign<Real>{Kt, s.ld});
       vector_times(team, s.p, s.p, residual, in.S, s.lp, [&](int i, Pack v) { store(weighted + i, v); });
       team.sync();
       vector_times(team, s.n, s.p, weighted, in.HC, s.ld,
                    [&](int i, Pack shift) { store(mean + i, load<Pack>(forecast_mean + i) + shift); });
-      gemm(team, s.n, s.ld, s.p, in.CHt, s.lp, Kt, s.ld,
+      gemm(team, s.n, s.n, s.p, in.CHt, s.lp, Kt, s.ld,
            [&](int i, int k, Pack value) { store(C + i * s.ld + k, load<Pack>(forecast_C + i * s.ld + k) - value); });
       if (j >= data.cycles - steady)
         for_packs<Real>(team, s.rows, s.lp, [&](int at) {
@@ -151,7 +152,7 @@ struct InnovationStatistics {
 
   static std::size_t scratch_bytes(const GainShape& s) {
     return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s) +
-                                                   s.nn() + s.ld + 2 * s.lp);
+                                                   ForecastWork<Real>::covariance_elements(s) + s.ld + 2 * s.lp);
   }
 
   template <class Team>
@@ -160,10 +161,10 @@ struct InnovationStatistics {
     const GainShape& s = shape;
     const long item = index / count, j = first + index % count, d = data_of[item];
     Real* memory = team.template scratch<Real>();
-    const ForecastWork<Real> work(memory, s);
     const InnovationWork<Real> in(memory + ForecastWork<Real>::elements(s), s);
     Real* forecast_C = memory + ForecastWork<Real>::elements(s) + InnovationWork<Real>::elements(s);
-    Real* forecast_mean = forecast_C + s.nn();
+    const ForecastWork<Real> work(memory, forecast_C, s);
+    Real* forecast_mean = forecast_C + ForecastWork<Real>::covariance_elements(s);
     Real* residual = forecast_mean + s.ld;
     Real* weighted = residual + s.lp;
     const Real* y = data.y + (d * data.cycles + j) * s.lp;

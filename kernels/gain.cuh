@@ -4,6 +4,7 @@
 // and on which observations are present, and the forecast of one cycle.
 
 #include "band.cuh"
+#include "lorenz96_adjoint.cuh"
 #include "spd.cuh"
 
 namespace vida::kernels {
@@ -12,10 +13,12 @@ namespace vida::kernels {
 /// [rows, ld], n x p [rows, lp], p x n [prows, ld], p x p [prows, lp].
 struct GainShape {
   int n, p;
-  int ld, lp;       // padded to the pack width
+  int ld, lp;       // Executor::leading_dimension of n and p
   int rows, prows;  // padded to a multiple of four
   int steps;        // Runge-Kutta steps per cycle
   int incomplete;   // whether some y is missing
+  int halo;         // of ring arrays, and columns beside J C
+  int compact;      // scratch is scarce: work areas of the adjoint share memory, and J C is formed twice
 
   VIDA_BOTH long nn() const { return static_cast<long>(rows) * ld; }
   VIDA_BOTH long np() const { return static_cast<long>(rows) * lp; }
@@ -94,11 +97,11 @@ VIDA_FN void build_operators(Team team, const GainShape& s, const Real* K, const
   }
   team.sync();
   using Pack = typename Team::template Pack<Real>;
-  gemm(team, n, s.lp, p, Km, s.lp, out.Ri, s.lp, Assign<Real>{out.KR, s.lp});
-  gemm(team, n, s.ld, p, Km, s.lp, H, s.ld, [&](int i, int j, Pack value) { store(out.A + i * s.ld + j, -value); });
+  gemm(team, n, p, p, Km, s.lp, out.Ri, s.lp, Assign<Real>{out.KR, s.lp});
+  gemm(team, n, n, p, Km, s.lp, H, s.ld, [&](int i, int j, Pack value) { store(out.A + i * s.ld + j, -value); });
   team.sync();
   spd_inverse(team, p, out.Ri, s.lp, spd, pivots);
-  gemm(team, n, s.ld, p, out.KR, s.lp, out.Kt, s.ld, Assign<Real>{out.KRKt, s.ld});
+  gemm(team, n, n, p, out.KR, s.lp, out.Kt, s.ld, Assign<Real>{out.KRKt, s.ld});
   for (int i = team.rank(); i < n; i += team.size()) out.A[i * s.ld + i] += Real(1);
   team.sync();
   for (int j = team.rank(); j < p; j += team.size()) out.Ri[j * s.lp + j] *= mask[j];
@@ -110,9 +113,9 @@ VIDA_FN void build_operators(Team team, const GainShape& s, const Real* K, const
     out.scalars[1] = observed;
   }
   team.sync();
-  gemm(team, p, s.ld, p, out.Ri, s.lp, H, s.ld, Assign<Real>{out.RiH, s.ld});
+  gemm(team, p, n, p, out.Ri, s.lp, H, s.ld, Assign<Real>{out.RiH, s.ld});
   team.sync();
-  gemm(team, n, s.ld, p, out.Ht, s.lp, out.RiH, s.ld, Assign<Real>{out.HtRiH, s.ld});
+  gemm(team, n, n, p, out.Ht, s.lp, out.RiH, s.ld, Assign<Real>{out.HtRiH, s.ld});
 }
 
 /// The operators of every gain with all observations present; item = gain.
@@ -197,8 +200,8 @@ VIDA_FN void innovation(Team team, const GainShape& s, const Real* y, const Real
   });
 }
 
-/// Scratch of a forecast: the linearised step, T = J C with column halo, and, with several steps per cycle, the state
-/// and covariance before each but the first.
+/// Scratch of a forecast: the linearised step but for its products, T = J C with column halo, and, with several steps
+/// per cycle, the state and covariance before each but the first.
 template <class Real>
 struct ForecastWork {
   StepWork<Real> step;
@@ -208,23 +211,33 @@ struct ForecastWork {
   Real* chain;   // [steps - 1, rows, ld]
 
   VIDA_BOTH static long elements(const GainShape& s) {
-    return StepWork<Real>::elements(s.n) + static_cast<long>(s.rows) * halo_ld(s.ld) + (s.steps - 1) * (s.ld + s.nn());
+    return StepWork<Real>::kept_elements(s.n, s.halo) + t_elements(s) + (s.steps - 1) * (s.ld + s.nn());
   }
-  VIDA_FN ForecastWork(Real* memory, const GainShape& s)
-      : step(memory, s.n),
-        T(memory + StepWork<Real>::elements(s.n) + kHalo),
-        t_ld(halo_ld(s.ld)),
-        states(T - kHalo + static_cast<long>(s.rows) * t_ld),
+  /// Elements where the products of the step and the covariance after it can lie: they are never needed together.
+  VIDA_BOTH static long covariance_elements(const GainShape& s) {
+    const long products = StepWork<Real>::product_elements(s.n, s.halo);
+    return products > s.nn() ? padded(products, 16) : s.nn();
+  }
+  VIDA_FN ForecastWork(Real* memory, Real* products, const GainShape& s)
+      : step(memory, products, s.n, s.halo),
+        T(memory + StepWork<Real>::kept_elements(s.n, s.halo) + s.halo),
+        t_ld(halo_ld(s.ld, s.halo)),
+        states(memory + StepWork<Real>::kept_elements(s.n, s.halo) + t_elements(s)),
         chain(states + (s.steps - 1) * s.ld) {}
+  VIDA_FN Real* area(const GainShape& s) const { return T - s.halo; }  // of T, for others when T is not needed
+
+ private:
+  VIDA_BOTH static long t_elements(const GainShape& s) {
+    const long matrix = static_cast<long>(s.rows) * halo_ld(s.ld, s.halo);
+    const long adjoint = s.compact ? AdjointWork<Real>::elements(s.n, s.halo) : 0;
+    return matrix > adjoint ? matrix : adjoint;
+  }
 };
 
-/// One Runge-Kutta step of the mean, next_mean = psi(mean). Leaves its linearisation in work.step and T = J C with its
-/// halo in work.T.
+/// The linearisation of the step whose stages stand in work.step, there, and T = J C with its halo in work.T.
 template <class Team, class Real>
-VIDA_FN void linearise(Team team, const GainShape& s, Real dt, Real forcing, const Real* ones, const Real* mean,
-                       const Real* C, const ForecastWork<Real>& work, Real* next_mean) {
-  runge_kutta_step(team, s.n, dt, forcing, mean, work.step, next_mean);
-  team.sync();
+VIDA_FN void linearise(Team team, const GainShape& s, Real dt, const Real* ones, const Real* C,
+                       const ForecastWork<Real>& work) {
   step_jacobian(team, s.n, dt, ones, work.step);
   team.sync();
   band_times(team, s.n, Band<Real>{work.step.jacobian(), work.step.stride}, C, s.ld, work.T, work.t_ld);
@@ -232,13 +245,15 @@ VIDA_FN void linearise(Team team, const GainShape& s, Real dt, Real forcing, con
   close_columns<Band<Real>>(team, s.n, work.T, work.t_ld);
 }
 
-/// The same with the covariance: next_C = J C J' + addend (null: 0).
+/// One Runge-Kutta step: next_mean = psi(mean), next_C = J C J' + addend (null: 0).
 template <class Team, class Real>
 VIDA_FN void forecast_step(Team team, const GainShape& s, Real dt, Real forcing, const Real* ones, const Real* mean,
                            const Real* C, const Real* addend, const ForecastWork<Real>& work, Real* next_mean,
                            Real* next_C) {
   using Pack = typename Team::template Pack<Real>;
-  linearise(team, s, dt, forcing, ones, mean, C, work, next_mean);
+  runge_kutta_step(team, s.n, dt, forcing, mean, work.step, next_mean);
+  team.sync();
+  linearise(team, s, dt, ones, C, work);
   team.sync();
   times_band_transposed(team, s.n, work.T, work.t_ld, Band<Real>{work.step.jacobian(), work.step.stride},
                         [&](int i, int j, Pack value) {

@@ -22,6 +22,52 @@ struct AdjointState {
   VIDA_FN Real* mean(const GainShape& s, long item) const { return gain(s, item) + s.np(); }      // [ld]
 };
 
+/// Scratch of the adjoint. Where scratch is scarce (GainShape::compact), areas lie over others that are not needed at
+/// the same time: bar A over J C, which is formed again, what step_adjoint needs over J C and C^.
+template <class Real>
+struct BackwardWork {
+  Real *products, *slopes, *band_bar;
+  Real* bar;         // sensitivity of C, then of C^  [rows, ld]
+  Real* forecast_C;  // C^  [rows, ld]
+  Real* Y;           // bar A  [rows, ld]
+  Real* YC;          // bar A C^ of a cycle with missing observations  [rows, ld]
+  Real* vectors;
+  ForecastWork<Real> forecast;
+
+  VIDA_BOTH static long elements(const GainShape& s) {
+    const long matrices = s.compact ? over_covariance(s) + s.nn() + (s.incomplete ? s.nn() : 0)
+                                    : StepWork<Real>::product_elements(s.n, s.halo) + band_elements(s) +
+                                          AdjointWork<Real>::elements(s.n, s.halo) + 3 * s.nn();
+    return ForecastWork<Real>::elements(s) + matrices + 3 * s.ld + s.lp;
+  }
+  VIDA_FN BackwardWork(Real* memory, const GainShape& s)
+      : products(memory + ForecastWork<Real>::elements(s)),
+        band_bar(products + StepWork<Real>::product_elements(s.n, s.halo)),
+        forecast(memory, products, s) {
+    if (s.compact) {
+      forecast_C = products;
+      slopes = Y = forecast.area(s);
+      bar = products + over_covariance(s);
+      YC = bar + s.nn();
+      vectors = YC + (s.incomplete ? s.nn() : 0);
+    } else {
+      slopes = band_bar + band_elements(s);
+      bar = slopes + AdjointWork<Real>::elements(s.n, s.halo);
+      forecast_C = bar + s.nn();
+      Y = forecast_C + s.nn();
+      YC = forecast.area(s);
+      vectors = Y + s.nn();
+    }
+  }
+
+ private:
+  VIDA_BOTH static long band_elements(const GainShape& s) { return kBandSize * ring_stride(s.n, s.halo); }
+  VIDA_BOTH static long over_covariance(const GainShape& s) {
+    const long rings = StepWork<Real>::product_elements(s.n, s.halo) + band_elements(s);
+    return rings > s.nn() ? rings : s.nn();
+  }
+};
+
 /// item = problem; cycles first + count - 1 down to first.
 template <class Real>
 struct GainBackward {
@@ -36,9 +82,7 @@ struct GainBackward {
   long stretch_first, first, count;
 
   static std::size_t scratch_bytes(const GainShape& s) {
-    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + AdjointWork<Real>::elements(s.n) +
-                                                   kBandSize * ring_stride(s.n) + 3 * s.nn() + 3 * s.ld + s.lp +
-                                                   OperatorCache<Real>::elements(s));
+    return sizeof(Real) * static_cast<std::size_t>(BackwardWork<Real>::elements(s) + OperatorCache<Real>::elements(s));
   }
 
   template <class Team>
@@ -47,19 +91,16 @@ struct GainBackward {
     const GainShape& s = shape;
     const long d = data_of[item];
     const int n = s.n, ld = s.ld;
-    Real* memory = team.template scratch<Real>();
-    const ForecastWork<Real> work(memory, s);
-    const AdjointWork<Real> slopes(memory + ForecastWork<Real>::elements(s), n);
-    Real* band_bar = memory + ForecastWork<Real>::elements(s) + AdjointWork<Real>::elements(n);  // sensitivity of J
-    Real* bar = band_bar + kBandSize * ring_stride(n);  // sensitivity of C, then of C^
-    Real* forecast_C = bar + s.nn();
-    Real* Y = forecast_C + s.nn();
-    Real* mean_bar = Y + s.nn();
+    const BackwardWork<Real> areas(team.template scratch<Real>(), s);
+    const ForecastWork<Real>& work = areas.forecast;
+    const AdjointWork<Real> slopes(areas.slopes, n, s.halo);
+    Real *bar = areas.bar, *forecast_C = areas.forecast_C, *Y = areas.Y, *band_bar = areas.band_bar;
+    const int band_ld = ring_stride(n, s.halo);
+    Real* mean_bar = areas.vectors;
     Real* forecast_mean = mean_bar + ld;
     Real* state_bar = forecast_mean + ld;
     Real* residual = state_bar + ld;
     const OperatorCache<Real> cache{residual + s.lp};
-    const int band_ld = ring_stride(n);
     Real* total = adjoint.covariance_sum(s, item);
     Real* through_A = adjoint.through_A(s, item);
     Real* gain_bar = adjoint.gain(s, item);
@@ -92,41 +133,45 @@ struct GainBackward {
 
       // Analysis: C = A C^ A' + K R K' and m = m^ + K (y - H m^), A = I - K H.
       innovation(team, s, y, forecast_mean, op.Ht, residual);
-      gemm(team, n, ld, n, bar, ld, op.A, ld, Assign<Real>{Y, ld});
+      gemm(team, n, n, n, bar, ld, op.A, ld, Assign<Real>{Y, ld});
       const Real* forecast_direct = terms.forecast_mean(s, item, j - first);
       vector_times(team, n, n, mean_bar, op.A, ld,
                    [&](int i, Pack value) { store(state_bar + i, load<Pack>(forecast_direct + i) + value); });
       team.sync();
       if (complete) {
-        gemm(team, n, ld, n, Y, ld, forecast_C, ld, AddTo<Real>{through_A, through_A, ld});
+        gemm(team, n, n, n, Y, ld, forecast_C, ld, AddTo<Real>{through_A, through_A, ld});
       } else {
-        Real* product = work.T - kHalo;  // J C is formed again below
-        gemm(team, n, ld, n, Y, ld, forecast_C, ld, Assign<Real>{product, ld});
+        gemm(team, n, n, n, Y, ld, forecast_C, ld, Assign<Real>{areas.YC, ld});
         team.sync();
-        gemm(team, n, s.lp, n, product, ld, op.Ht, s.lp, [&](int i, int k, Pack value) {
+        gemm(team, n, s.p, n, areas.YC, ld, op.Ht, s.lp, [&](int i, int k, Pack value) {
           store(gain_bar + i * s.lp + k, load<Pack>(gain_bar + i * s.lp + k) - Real(2) * value);
         });
         team.sync();
-        gemm(team, n, s.lp, n, bar, ld, op.KR, s.lp, [&](int i, int k, Pack value) {
+        gemm(team, n, s.p, n, bar, ld, op.KR, s.lp, [&](int i, int k, Pack value) {
           store(gain_bar + i * s.lp + k, load<Pack>(gain_bar + i * s.lp + k) + Real(2) * value);
         });
       }
       team.sync();
       outer_product(team, mean_bar, residual, gain_bar);
       if (j == 0) break;  // what the initial mean and covariance contribute does not depend on K
-      gemm(team, n, ld, n, op.At, ld, Y, ld, AddTo<Real>{bar, terms.S(s, item, j - first), ld});
+      gemm(team, n, n, n, op.At, ld, Y, ld, AddTo<Real>{bar, terms.S(s, item, j - first), ld});
       team.sync();
 
       for (int k = s.steps - 1; k >= 0; --k) {
-        if (k + 1 < s.steps || !complete)
-          linearise(team, s, data.dt[d], data.forcing[d], data.ones,
-                    k == 0 ? previous_mean : work.states + (k - 1) * ld,
-                    k == 0 ? previous_C : work.chain + (k - 1) * s.nn(), work, forecast_mean);
-        team.sync();
+        if (k + 1 < s.steps) {
+          runge_kutta_step(team, n, data.dt[d], data.forcing[d], k == 0 ? previous_mean : work.states + (k - 1) * ld,
+                           work.step, forecast_mean);
+          team.sync();
+        }
+        if (k + 1 < s.steps || !complete || s.compact) {
+          linearise(team, s, data.dt[d], data.ones, k == 0 ? previous_C : work.chain + (k - 1) * s.nn(), work);
+          team.sync();
+        }
         band_adjoint(team, n, bar, ld, work.T, work.t_ld, band_bar, band_ld);
         close_diagonals(team, n, work.step.jacobian(), work.step.stride);
         team.sync();
         step_adjoint(team, n, data.dt[d], data.ones, work.step, band_bar, band_ld, slopes, state_bar);
+        team.sync();
         const TransposedBand<Real> transposed{work.step.jacobian(), work.step.stride};
         band_times(team, n, transposed, bar, ld, work.T, work.t_ld);
         team.sync();
@@ -149,7 +194,7 @@ struct GainBackward {
   VIDA_FN void outer_product(Team team, const Real* mean_bar, const Real* residual, Real* gain_bar) const {
     using Pack = typename Team::template Pack<Real>;
     constexpr int W = width<Pack, Real>;
-    const int packs = shape.lp / W;
+    const int packs = (shape.p + W - 1) / W;
     for_pairs(team, shape.n, packs, [&](int i, int pack) {
       Real* target = gain_bar + i * shape.lp + pack * W;
       store(target, load<Pack>(target) + mean_bar[i] * load<Pack>(residual + pack * W));
@@ -157,8 +202,9 @@ struct GainBackward {
   }
 };
 
-/// One launch: the adjoint of one chunk of every problem (items first), and the cost terms of the chunk before it.
-/// Both are independent, so that a second core or idle multiprocessors work while the adjoint walks.
+/// One launch on the CPU: the adjoint of one chunk of every problem (items first), and the cost terms of the chunk
+/// before it. Both are independent, so that a second core works while the adjoint walks. On the GPU the two kernels in
+/// one would spill registers, and the terms take little time beside the walk: all cycles of a chunk at once.
 template <class Real>
 struct GainSweep {
   GainBackward<Real> backward;
@@ -189,11 +235,11 @@ struct GainGradient {
     const GainOperators<Real> op(operators + item * GainOperators<Real>::elements(s), s);
     const Real* single = adjoint.gain(s, item);
     Real* target = gradient + item * s.np();
-    gemm(team, s.n, s.lp, s.n, adjoint.through_A(s, item), s.ld, op.Ht, s.lp, [&](int i, int j, Pack value) {
+    gemm(team, s.n, s.p, s.n, adjoint.through_A(s, item), s.ld, op.Ht, s.lp, [&](int i, int j, Pack value) {
       store(target + i * s.lp + j, load<Pack>(single + i * s.lp + j) - Real(2) * value);
     });
     team.sync();
-    gemm(team, s.n, s.lp, s.n, adjoint.covariance_sum(s, item), s.ld, op.KR, s.lp, [&](int i, int j, Pack value) {
+    gemm(team, s.n, s.p, s.n, adjoint.covariance_sum(s, item), s.ld, op.KR, s.lp, [&](int i, int j, Pack value) {
       store(target + i * s.lp + j, load<Pack>(target + i * s.lp + j) + Real(2) * value);
     });
   }

@@ -40,8 +40,9 @@ struct GainForward {
   int keep_checkpoint;  // write the last covariance where the next stretch starts
 
   static std::size_t scratch_bytes(const GainShape& s) {
-    return sizeof(Real) * static_cast<std::size_t>(ForecastWork<Real>::elements(s) + 2 * s.nn() + s.ld + s.lp +
-                                                   OperatorCache<Real>::elements(s));
+    return sizeof(Real) *
+           static_cast<std::size_t>(ForecastWork<Real>::elements(s) + ForecastWork<Real>::covariance_elements(s) +
+                                    s.ld + s.lp + OperatorCache<Real>::elements(s));
   }
 
   template <class Team>
@@ -50,10 +51,10 @@ struct GainForward {
     const GainShape& s = shape;
     const long d = data_of[item];
     Real* memory = team.template scratch<Real>();
-    const ForecastWork<Real> work(memory, s);
     Real* forecast_C = memory + ForecastWork<Real>::elements(s);
-    Real* product = forecast_C + s.nn();
-    Real* forecast_mean = product + s.nn();
+    const ForecastWork<Real> work(memory, forecast_C, s);
+    Real* product = work.area(s);  // A C^
+    Real* forecast_mean = forecast_C + ForecastWork<Real>::covariance_elements(s);
     Real* residual = forecast_mean + s.ld;
     const OperatorCache<Real> cache{residual + s.lp};
     cache.start(team, s);
@@ -73,11 +74,11 @@ struct GainForward {
                forecast_mean, forecast_C);
       team.sync();
       innovation(team, s, y, forecast_mean, op.Ht, residual);
-      gemm(team, s.n, s.ld, s.n, op.A, s.ld, forecast_C, s.ld, Assign<Real>{product, s.ld});
+      gemm(team, s.n, s.n, s.n, op.A, s.ld, forecast_C, s.ld, Assign<Real>{product, s.ld});
       team.sync();
       vector_times(team, s.n, s.p, residual, op.Kt, s.ld,
                    [&](int i, Pack shift) { store(mean + i, load<Pack>(forecast_mean + i) + shift); });
-      gemm(team, s.n, s.ld, s.n, product, s.ld, op.At, s.ld, AddTo<Real>{C, op.KRKt, s.ld});
+      gemm(team, s.n, s.n, s.n, product, s.ld, op.At, s.ld, AddTo<Real>{C, op.KRKt, s.ld});
       team.sync();
     }
     if (keep_checkpoint)

@@ -54,8 +54,8 @@ struct GainTerms {
   }
   static std::size_t scratch_bytes(const GainShape& s, int samples) {
     return sizeof(Real) *
-           static_cast<std::size_t>(ForecastWork<Real>::elements(s) + 2 * s.nn() + 3 * s.ld + 2 * s.lp +
-                                    padded(s.rows, 16) + 2 * padded(s.n, kBlock) + 16 + spd_scratch(s.n, s.ld) +
+           static_cast<std::size_t>(ForecastWork<Real>::elements(s) + ForecastWork<Real>::covariance_elements(s) +
+                                    s.nn() + 3 * s.ld + 2 * s.lp + padded(s.rows, 16) + 2 * padded(s.n, kBlock) + 16 +
                                     OperatorCache<Real>::elements(s) + monte_carlo_scratch(s, samples));
   }
 
@@ -67,10 +67,11 @@ struct GainTerms {
     const long d = data_of[item];
     const int n = s.n, ld = s.ld;
     Real* memory = team.template scratch<Real>();
-    const ForecastWork<Real> work(memory, s);
-    Real* Z = work.T - kHalo;  // C^^-1 C; the forecast's T is not needed once C^ is there
     Real* forecast_inverse = memory + ForecastWork<Real>::elements(s);
-    Real* inverse = forecast_inverse + s.nn();
+    const ForecastWork<Real> work(memory, forecast_inverse, s);
+    Real* Z = work.area(s);  // C^^-1 C; nothing of the forecast but C^ is needed once that is there
+    Real* spd = memory;      // less than the ring arrays
+    Real* inverse = forecast_inverse + ForecastWork<Real>::covariance_elements(s);
     Real* forecast_mean = inverse + s.nn();
     Real* shift = forecast_mean + ld;  // m - m^
     Real* dual = shift + ld;           // d
@@ -80,8 +81,7 @@ struct GainTerms {
     Real* forecast_pivots = row_sums + padded(s.rows, 16);
     Real* pivots = forecast_pivots + padded(n, kBlock);
     Real* totals = pivots + padded(n, kBlock);
-    Real* spd = totals + 16;
-    const OperatorCache<Real> cache{spd + spd_scratch(n, ld)};
+    const OperatorCache<Real> cache{totals + 16};
     Real* sampling = cache.memory + OperatorCache<Real>::elements(s);
 
     const Real* C = trajectory.covariance(s, item, slot + 1);
@@ -103,13 +103,13 @@ struct GainTerms {
     spd_inverse(team, n, inverse, ld, spd, pivots);
     vector_times(team, n, n, shift, forecast_inverse, ld, [&](int i, Pack v) { store(dual + i, v); });
     vector_times(team, s.p, s.p, residual, op.Ri, s.lp, [&](int i, Pack v) { store(weighted + i, v); });
-    gemm(team, n, ld, n, forecast_inverse, ld, C, ld, Assign<Real>{Z, ld});
+    gemm(team, n, n, n, forecast_inverse, ld, C, ld, Assign<Real>{Z, ld});
     row_dots(team, n, n, op.HtRiH, ld, C, ld, row_sums);
     team.sync();
 
     if (team.rank() == 0) {
       EightSums<Real> trace;
-      for (int i = 0; i < n; ++i) trace.part[i % 8] += Z[i * ld + i];
+      trace.add(n, [&](int i) { return Z[i * ld + i]; });
       const Real log_det = log_determinant(n, pivots);
       const Real kl = Real(0.5) * (trace.total() + dot(team, n, shift, dual) - Real(n) +
                                    log_determinant(n, forecast_pivots) - log_det);
@@ -124,7 +124,7 @@ struct GainTerms {
       const Real on = observed == Real(0) ? Real(0) : Real(1);
       Real* P = terms.P(s, item, c);
       Real* S = terms.S(s, item, c);
-      gemm(team, n, ld, n, Z, ld, forecast_inverse, ld, [&](int i, int jj, Pack value) {
+      gemm(team, n, n, n, Z, ld, forecast_inverse, ld, [&](int i, int jj, Pack value) {
         const Pack precision = load<Pack>(forecast_inverse + i * ld + jj);
         store(S + i * ld + jj, on * Real(0.5) * (precision - value - dual[i] * load<Pack>(dual + jj)));
       });
@@ -181,16 +181,16 @@ struct GainTerms {
     team.sync();
     for (int e = team.rank(); e < n * n; e += team.size()) Lt[e % n * ld + e / n] = L[e / n * ld + e % n];
     team.sync();
-    gemm(team, samples, ld, n, z, ld, Lt, ld,
+    gemm(team, samples, n, n, z, ld, Lt, ld,
          [&](int i, int k, Pack value) { store(u + i * ld + k, load<Pack>(mean + k) + value); });
     team.sync();
-    gemm(team, samples, s.lp, n, u, ld, op.Ht, s.lp, [&](int i, int k, Pack hu) {
+    gemm(team, samples, s.p, n, u, ld, op.Ht, s.lp, [&](int i, int k, Pack hu) {
       const Pack seen = load<Pack>(y + k);
       store(r + i * s.lp + k, seen == seen ? seen - hu : Pack{});
     });
     team.sync();
-    gemm(team, samples, s.lp, s.p, r, s.lp, op.Ri, s.lp, Assign<Real>{weighted, s.lp});
-    gemm(team, samples, ld, s.p, r, s.lp, op.RiH, ld, [&](int i, int k, Pack value) { store(g + i * ld + k, -value); });
+    gemm(team, samples, s.p, s.p, r, s.lp, op.Ri, s.lp, Assign<Real>{weighted, s.lp});
+    gemm(team, samples, n, s.p, r, s.lp, op.RiH, ld, [&](int i, int k, Pack value) { store(g + i * ld + k, -value); });
     team.sync();
     row_dots(team, samples, s.p, r, s.lp, weighted, s.lp, misfits);
     for (int e = team.rank(); e < samples * n; e += team.size()) gt[e % n * sample_ld + e / n] = g[e / n * ld + e % n];
@@ -204,13 +204,13 @@ struct GainTerms {
 
     Real* mean_bar = terms.mean(s, item, c);
     for (int i = team.rank(); i < n; i += team.size()) mean_bar[i] += share * total_of(samples, gt + i * sample_ld);
-    gemm(team, n, ld, samples, gt, sample_ld, z, ld, Assign<Real>{first_product, ld});  // samples * L_bar
-    gemm(team, n, ld, n, inverse, ld, L, ld, Assign<Real>{second_product, ld});         // L^-T = C^-1 L
+    gemm(team, n, n, samples, gt, sample_ld, z, ld, Assign<Real>{first_product, ld});  // samples * L_bar
+    gemm(team, n, n, n, inverse, ld, L, ld, Assign<Real>{second_product, ld});         // L^-T = C^-1 L
     team.sync();
     for (int i = team.rank(); i < n; i += team.size())
       for (int k = i + 1; k < n; ++k) first_product[i * ld + k] = Real(0);
     team.sync();
-    gemm(team, n, ld, n, Lt, ld, first_product, ld, Assign<Real>{L, ld});
+    gemm(team, n, n, n, Lt, ld, first_product, ld, Assign<Real>{L, ld});
     team.sync();
     for (int i = team.rank(); i < n; i += team.size()) {
       L[i * ld + i] *= Real(0.5);
@@ -218,9 +218,9 @@ struct GainTerms {
     }
     for (int e = team.rank(); e < n * n; e += team.size()) Lt[e % n * ld + e / n] = second_product[e / n * ld + e % n];
     team.sync();
-    gemm(team, n, ld, n, L, ld, Lt, ld, Assign<Real>{first_product, ld});
+    gemm(team, n, n, n, L, ld, Lt, ld, Assign<Real>{first_product, ld});
     team.sync();
-    gemm(team, n, ld, n, second_product, ld, first_product, ld, Assign<Real>{L, ld});
+    gemm(team, n, n, n, second_product, ld, first_product, ld, Assign<Real>{L, ld});
     team.sync();
     Real* P = terms.P(s, item, c);
     for (int e = team.rank(); e < n * n; e += team.size()) {

@@ -11,13 +11,13 @@
 
 namespace vida::kernels {
 
-inline constexpr int kHalo = 16;     // elements before a ring array: one pack of any type
+inline constexpr int kHalo = 16;     // elements before and after a ring array that suit every backend
 inline constexpr int kBandLow = -8;  // diagonals of the Jacobian of one step
 inline constexpr int kBandHigh = 4;
 inline constexpr int kBandSize = kBandHigh - kBandLow + 1;
 
 /// Elements of a ring array of n components with its halo on both sides.
-VIDA_BOTH constexpr int ring_stride(int n) { return static_cast<int>(padded(n, kHalo)) + 2 * kHalo; }
+VIDA_BOTH constexpr int ring_stride(int n, int halo = kHalo) { return static_cast<int>(padded(n, halo)) + 2 * halo; }
 
 /// x[-left .. -1] and x[n .. n + right - 1] become copies of the other end.
 template <class Team, class Real>
@@ -42,26 +42,30 @@ VIDA_FN Pack slope_adjoint(const Real* u, const Real* w, int i) {
          (load<Pack>(u + i + 2) - load<Pack>(u + i - 1)) * load<Pack>(w + i + 1) - load<Pack>(w + i);
 }
 
-/// Work area of a linearised step: stages u_1 .. u_4, the matrices I + c_s K_s of the first three stages, and the
-/// Jacobian. Ring arrays of ring_stride(n) elements; pointers stand at component 0.
+/// Work area of a linearised step: stages u_1 .. u_4, the Jacobian, and the products I + c_s K_s of the first three
+/// stages, which may lie elsewhere: only the adjoint needs them once the Jacobian is there. Ring arrays of ring_stride
+/// elements; pointers stand at component 0.
 template <class Real>
 struct StepWork {
-  Real* memory;
+  Real *memory, *products;
   int stride;
 
-  static constexpr int kArrays = 4 + 4 + 7 + 10 + kBandSize;
-  VIDA_BOTH static long elements(int n) { return static_cast<long>(kArrays) * ring_stride(n); }
-  VIDA_FN StepWork(Real* work, int n) : memory(work + kHalo), stride(ring_stride(n)) {}
+  VIDA_BOTH static long kept_elements(int n, int halo) { return (4L + kBandSize) * ring_stride(n, halo); }
+  VIDA_BOTH static long product_elements(int n, int halo) { return (4L + 7 + 10) * ring_stride(n, halo); }
+  VIDA_BOTH static long elements(int n) { return kept_elements(n, kHalo) + product_elements(n, kHalo); }
+  VIDA_FN StepWork(Real* kept, Real* products_, int n, int halo)
+      : memory(kept + halo), products(products_ + halo), stride(ring_stride(n, halo)) {}
+  VIDA_FN StepWork(Real* work, int n) : StepWork(work, work + kept_elements(n, kHalo), n, kHalo) {}
 
-  VIDA_FN Real* stage(int s) const { return memory + s * stride; }                                 // s = 0 .. 3
-  VIDA_FN Real* product(int s) const { return memory + (s == 0 ? 4 : s == 1 ? 8 : 15) * stride; }  // lowest diagonal
-  VIDA_FN Real* jacobian() const { return memory + 25 * stride; }                                  // diagonal -8
+  VIDA_FN Real* stage(int s) const { return memory + s * stride; }                                   // s = 0 .. 3
+  VIDA_FN Real* jacobian() const { return memory + 4 * stride; }                                     // diagonal -8
+  VIDA_FN Real* product(int s) const { return products + (s == 0 ? 0 : s == 1 ? 4 : 11) * stride; }  // lowest diagonal
 };
 
 /// Stages of one step from v (no halo needed) into work.stage(0..3), and the result into `next`.
 template <class Team, class Real>
-VIDA_FN void runge_kutta_step(Team team, int n, Real dt, Real forcing, const Real* v, const StepWork<Real>& work,
-                              Real* next) {
+VIDA_FN void runge_kutta_step(Team team, int n, Real dt, Real forcing, const Real* v, StepWork<Real> work, Real* next) {
+  work.stride = team.fresh(work.stride);
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const Real ahead[3] = {dt * Real(0.5), dt * Real(0.5), dt};
@@ -122,8 +126,8 @@ VIDA_FN void chain_stage(Team team, int n, const Real* u, const Real* m, int str
 /// The Jacobian's diagonals from the stages that runge_kutta_step left in `work`. `ones` is a ring array of ones with
 /// halo.
 template <class Team, class Real>
-VIDA_FN void step_jacobian(Team team, int n, Real dt, const Real* ones, const StepWork<Real>& work) {
-  const int stride = work.stride;
+VIDA_FN void step_jacobian(Team team, int n, Real dt, const Real* ones, StepWork<Real> work) {
+  const int stride = work.stride = team.fresh(work.stride);
   const Real half = dt * Real(0.5), sixth = dt / Real(6), third = dt / Real(3);
   const auto close = [&](Real* m, int diagonals) {
     for_pairs(team, diagonals, 3, [&](int o, int h) {

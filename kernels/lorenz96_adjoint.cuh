@@ -13,14 +13,17 @@ struct AdjointWork {
   Real* memory;
   int stride;
 
-  static constexpr int kArrays = 2 * kBandSize + 2 + 4 + 1;
-  VIDA_BOTH static long elements(int n) { return static_cast<long>(kArrays) * ring_stride(n); }
-  VIDA_FN AdjointWork(Real* work, int n) : memory(work + kHalo), stride(ring_stride(n)) {}
+  static constexpr int kMatrices = kBandSize + kBandSize - 3;  // K_4 has 13 diagonals, K_3 ten
+  static constexpr int kArrays = kMatrices + 2 + 4 + 1;
+  VIDA_BOTH static long elements(int n, int halo = kHalo) { return static_cast<long>(kArrays) * ring_stride(n, halo); }
+  VIDA_FN AdjointWork(Real* work, int n, int halo = kHalo) : memory(work + halo), stride(ring_stride(n, halo)) {}
 
-  VIDA_FN Real* slope_matrix(int s) const { return memory + s % 2 * kBandSize * stride; }  // K_s, two alternate
-  VIDA_FN Real* row_sums(int k) const { return memory + (2 * kBandSize + k) * stride; }    // k = 0, 1
-  VIDA_FN Real* stage(int s) const { return memory + (2 * kBandSize + 2 + s) * stride; }   // s = 0 .. 3
-  VIDA_FN Real* slope() const { return memory + (2 * kBandSize + 6) * stride; }
+  VIDA_FN Real* slope_matrix(int s) const {
+    return s % 2 ? memory : memory + kBandSize * stride;
+  }                                                                                   // K_s, two alternate
+  VIDA_FN Real* row_sums(int k) const { return memory + (kMatrices + k) * stride; }   // k = 0, 1
+  VIDA_FN Real* stage(int s) const { return memory + (kMatrices + 2 + s) * stride; }  // s = 0 .. 3
+  VIDA_FN Real* slope() const { return memory + (kMatrices + 6) * stride; }
 };
 
 /// First half for K = D(u) M with diagonals Low - 2 .. High + 1 and sensitivity kbar: the sums over diagonals from
@@ -66,11 +69,11 @@ VIDA_FN void slope_matrix_adjoint(Team team, int n, const Real* u, const Real* k
 /// state_bar (in: sensitivity of the next state; out: of v) for the step that `step` holds, given jbar, the sensitivity
 /// of the Jacobian's diagonals ([13, jbar_stride]).
 template <class Team, class Real>
-VIDA_FN void step_adjoint(Team team, int n, Real dt, const Real* ones, const StepWork<Real>& step, const Real* jbar,
-                          int jbar_stride, const AdjointWork<Real>& work, Real* state_bar) {
+VIDA_FN void step_adjoint(Team team, int n, Real dt, const Real* ones, StepWork<Real> step, const Real* jbar,
+                          int jbar_stride, AdjointWork<Real> work, Real* state_bar) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
-  const int stride = work.stride;
+  const int stride = work.stride = step.stride = jbar_stride = team.fresh(work.stride);  // of all ring arrays
   const Real half = dt * Real(0.5), sixth = dt / Real(6), third = dt / Real(3);
   const auto close = [&](Real* m, int diagonals) {  // one component before, two after
     for_pairs(team, diagonals, 3, [&](int o, int h) {

@@ -89,14 +89,14 @@ VIDA_FN void spd_inverse(Team team, int n, Real* A, int ld, Real* work, Real* pi
       store(columns + e, block_columns<Team>(A, ld, k0, size, e / kBlock, e % kBlock, false));
     team.sync();
     // band = block^-1 A[k0 .., :], and block^-1 in the block's own columns
-    gemm(team, kBlock, ld, size, block, kBlock, A + k0 * ld, ld, Assign<Real>{band, ld});
+    gemm(team, kBlock, n, size, block, kBlock, A + k0 * ld, ld, Assign<Real>{band, ld});
     team.sync();
     for (int e = team.rank() * V; e < kBlock * kBlock; e += team.size() * V)
       put_columns<Team>(band + e / kBlock * ld + k0, size, e % kBlock, load<Octet>(block + e));
     for (int e = team.rank() * V; e < rows * kBlock; e += team.size() * V)
       put_columns<Team>(A + e / kBlock * ld + k0, size, e % kBlock, Octet{});
     team.sync();
-    gemm(team, rows, ld, size, columns, kBlock, band, ld, [&](int i, int j, Pack value) {
+    gemm(team, rows, n, size, columns, kBlock, band, ld, [&](int i, int j, Pack value) {
       if (i < k0 || i >= k0 + size) store(A + i * ld + j, load<Pack>(A + i * ld + j) - value);
     });
     team.sync();
@@ -109,7 +109,7 @@ VIDA_FN void spd_inverse(Team team, int n, Real* A, int ld, Real* work, Real* pi
 template <class Real>
 VIDA_FN Real log_determinant(int n, const Real* pivots) {
   EightSums<Real> sums;
-  for (int i = 0; i < n; ++i) sums.part[i % 8] += pivots[i] > Real(0) ? std::log(pivots[i]) : Real(NAN);
+  sums.add(n, [&](int i) { return pivots[i] > Real(0) ? std::log(pivots[i]) : Real(NAN); });
   return sums.total();
 }
 

@@ -12,6 +12,8 @@
 // On the GPU a team is a thread block; on the CPU it is one thread, rank() is 0 and size() is 1 at compile time. A
 // function never begins or ends with a barrier: its caller puts one between a write and another lane's access.
 //
+// team.fresh(value) is the value; a compiler short of registers shall derive from it here, not once for all loops.
+//
 // Team also names the vector types: Pack<Real> (the machine's width, a plain Real on the GPU) and Octet<Real> (eight
 // columns of a block on the CPU, one on the GPU). load, store and width work on both.
 

@@ -34,8 +34,13 @@ class Executor {
   virtual std::string name() const = 0;
   virtual std::string description() const = 0;
   virtual std::size_t memory_limit() const = 0;
-  /// Rows of matrices are padded to a multiple of this many elements.
+  /// Ensemble members, and rows of matrices that do not ask for more, are padded to a multiple of this many elements.
   virtual int pack_width(std::size_t element_bytes) const = 0;
+  /// From row to row of a matrix with so many columns: whole packs on the CPU; on the GPU an odd number, so that rows
+  /// begin in different banks.
+  virtual int leading_dimension(long columns, std::size_t element_bytes) const = 0;
+  /// Elements before and after ring arrays.
+  virtual int ring_halo() const = 0;
   /// How many teams work at once; more items than that wait their turn.
   virtual long concurrent_teams() const = 0;
 };

@@ -8,16 +8,18 @@ template <class Real>
 FilterBatch<Real>::FilterBatch(Executor& executor, std::span<const FilterProblem> problems)
     : executor_(&executor), size_(static_cast<long>(problems.size())) {
   const FilterProblem& first = problems.front();
-  const int n = first.system.n(), p = first.system.p(), width = executor.pack_width(sizeof(Real));
+  const int n = first.system.n(), p = first.system.p();
   cycles_ = first.data.y.extent(0);
   shape_ = {.n = n,
             .p = p,
-            .ld = static_cast<int>(round_up(n, width)),
-            .lp = static_cast<int>(round_up(p, width)),
+            .ld = executor.leading_dimension(n, sizeof(Real)),
+            .lp = executor.leading_dimension(p, sizeof(Real)),
             .rows = static_cast<int>(round_up(n, kernels::kTileRows)),
             .prows = static_cast<int>(round_up(p, kernels::kTileRows)),
             .steps = first.system.steps_per_cycle,
-            .incomplete = 0};
+            .incomplete = 0,
+            .halo = executor.ring_halo(),
+            .compact = executor.is_cuda()};
   const auto elements = [&](long each) { return std::vector<Real>(static_cast<std::size_t>(size_ * each), Real(0)); };
   const long ld = shape_.ld, lp = shape_.lp;
   auto dt = elements(1), forcing = elements(1), H = elements(shape_.pn()), R = elements(shape_.pp()),

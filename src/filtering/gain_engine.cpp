@@ -137,37 +137,43 @@ class TypedEngine final : public GainEngine {
                                           options_.expectation == Expectation::monte_carlo ? options_.samples : 0);
   }
 
+  GainBackward<Real> backward_kernel(Real* memory, long k, long first, long count) const {
+    return {batch_.shape(), batch_.data(),        space_.data_of.data(),   space_.gains.data(), space_.operators.data(),
+            trajectory(),   {memory, cut_.chunk}, {space_.adjoint.data()}, cut_.first(k),       first,
+            count};
+  }
+
   /// Cost terms and adjoint of stretch k: the terms of each chunk are made while the adjoint walks the chunk after it.
   void sweep(long items, long k, long iteration) {
-    const GainShape& s = batch_.shape();
     const long begin = cut_.first(k), end = cut_.last(k), chunks = (end - begin + cut_.chunk - 1) / cut_.chunk;
     const auto chunk_first = [&](long c) { return begin + c * cut_.chunk; };
     const auto chunk_count = [&](long c) { return std::min(end, chunk_first(c) + cut_.chunk) - chunk_first(c); };
-    const std::size_t scratch = std::max(GainBackward<Real>::scratch_bytes(s), terms_scratch());
     for (long c = chunks; c >= 0; --c) {  // adjoint of chunk c beside the terms of chunk c - 1
-      GainSweep<Real> kernel{};
-      long items_here = 0;
+      GainSweep<Real> both{};
+      long term_items = 0;
       if (c < chunks) {
-        kernel.backward = {s,
-                           batch_.data(),
-                           space_.data_of.data(),
-                           space_.gains.data(),
-                           space_.operators.data(),
-                           trajectory(),
-                           {space_.terms[c % 2].data(), cut_.chunk},
-                           {space_.adjoint.data()},
-                           begin,
-                           chunk_first(c),
-                           chunk_count(c)};
-        kernel.backward_items = items;
-        items_here += items;
+        both.backward = backward_kernel(space_.terms[c % 2].data(), k, chunk_first(c), chunk_count(c));
+        both.backward_items = items;
       }
       if (c > 0) {
-        kernel.terms =
+        both.terms =
             terms_kernel(space_.terms[(c - 1) % 2].data(), k, chunk_first(c - 1), chunk_count(c - 1), iteration);
-        items_here += items * chunk_count(c - 1);
+        term_items = items * chunk_count(c - 1);
       }
-      launch(executor_, {.items = items_here, .scratch_bytes = scratch}, kernel);
+      launch_sweep(both, term_items);
+    }
+  }
+
+  void launch_sweep(const GainSweep<Real>& both, long term_items) {
+    const std::size_t backward_scratch = GainBackward<Real>::scratch_bytes(batch_.shape());
+    if (executor_.is_cuda()) {
+      launch(executor_, {.items = both.backward_items, .scratch_bytes = backward_scratch}, both.backward);
+      launch(executor_, {.items = term_items, .scratch_bytes = terms_scratch()}, both.terms);
+    } else {
+      host::launch(
+          executor_,
+          {.items = both.backward_items + term_items, .scratch_bytes = std::max(backward_scratch, terms_scratch())},
+          both);
     }
   }
 

@@ -1,13 +1,13 @@
 // Prints what the drivers ask for at the reference size, n = p = 40 with every observation present and one Runge-Kutta
 // step a cycle: shared memory and threads of a block of each kernel, and the constants that decide addresses.
 
-#include <algorithm>
 #include <cstdio>
 
 #include "ekf.cuh"
 #include "ensemble_statistics.cuh"
 #include "ensemble_steps.cuh"
 #include "gain_backward.cuh"
+#include "gaussian_vi.cuh"
 #include "lorenz96_maps.cuh"
 #include "twin.cuh"
 
@@ -16,8 +16,10 @@ namespace {
 using namespace vida::kernels;
 
 constexpr int kSize = 40;
-constexpr int kLanes = 128;     // Shape::lanes
-constexpr int kTeamLanes = 64;  // of EnsembleTeams: a lane for each component, whole warps
+constexpr int kLeadingDimension = 41;  // CudaExecutor::leading_dimension
+constexpr int kRingHalo = 8;           // CudaExecutor::ring_halo
+constexpr int kLanes = 128;            // Shape::lanes
+constexpr int kTeamLanes = 64;         // of EnsembleTeams: a lane for each component, whole warps
 
 void print(const char* name, const char* real, std::size_t bytes, int lanes = kLanes) {
   std::printf("kernel %s%s%s%s %zu %d\n", name, *real ? "<" : "", real, *real ? ">" : "", bytes, lanes);
@@ -27,22 +29,25 @@ template <class Real>
 void print_kernels(const char* real) {
   constexpr GainShape s{.n = kSize,
                         .p = kSize,
-                        .ld = kSize,  // a multiple of CudaExecutor::pack_width
-                        .lp = kSize,
+                        .ld = kLeadingDimension,
+                        .lp = kLeadingDimension,
                         .rows = kSize,
                         .prows = kSize,
                         .steps = 1,
-                        .incomplete = 0};
-  const std::size_t terms = GainTerms<Real>::scratch_bytes(s, 0);
+                        .incomplete = 0,
+                        .halo = kRingHalo,
+                        .compact = 1};
   print("BuildGainOperators", real, BuildGainOperators<Real>::scratch_bytes(s));
   print("GainForward", real, GainForward<Real>::scratch_bytes(s));
-  print("GainTerms", real, terms);
-  print("GainSweep", real, std::max(GainBackward<Real>::scratch_bytes(s), terms));
+  print("GainTerms", real, GainTerms<Real>::scratch_bytes(s, 0));
+  print("GainBackward", real, GainBackward<Real>::scratch_bytes(s));
   print("GainGradient", real, 0);
   print("ExtendedKalmanFilter", real, ExtendedKalmanFilter<Real>::scratch_bytes(s));
   print("InnovationStatistics", real, InnovationStatistics<Real>::scratch_bytes(s));
   print("InvertCovariances", real, InvertCovariances<Real>::scratch_bytes(s));
   print("KlToReference", real, KlToReference<Real>::scratch_bytes(s));
+  print("StandardNormals", real, 0);
+  print("GaussianStep", real, GaussianStep<Real>::scratch_bytes(GaussianLayout{.d = kSize}));
   print("Lorenz96Maps", real, Lorenz96Maps<Real>::scratch_bytes(kSize, kSize, 1, Lorenz96Map::jacobian));
   print("EnsembleTeams", real, EnsembleTeams<Real>::scratch_bytes(kSize), kTeamLanes);
   print("EnsembleInitialStates", real, 0);
@@ -59,6 +64,8 @@ int main() {
   std::printf("constant tile_rows %d\n", kTileRows);
   std::printf("constant band_low %d\n", kBandLow);
   std::printf("constant band_high %d\n", kBandHigh);
-  std::printf("constant ring_stride %d\n", ring_stride(kSize));
-  std::printf("constant halo_columns %d\n", halo_ld(0));
+  std::printf("constant ring_stride %d\n", ring_stride(kSize, kRingHalo));
+  std::printf("constant halo_columns %d\n", halo_ld(0, kRingHalo));
+  std::printf("constant leading_dimension %d\n", kLeadingDimension);
+  std::printf("constant spread %d\n", kSpread);
 }

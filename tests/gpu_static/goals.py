@@ -11,7 +11,7 @@ STEP_BOUND = 0.9
 STEP_BLOCKS = 3
 GRADIENT_BLOCKS = 4
 LOCAL_SHARE = 0.01  # of the instructions of a hot loop
-GRADIENT = ("team_kernel<GainForward<double>>", "team_kernel<GainTerms<double>>", "team_kernel<GainSweep<double>>")
+GRADIENT = ("team_kernel<GainForward<double>>", "team_kernel<GainTerms<double>>", "team_kernel<GainBackward<double>>")
 STEP = "lane_kernel<EnsembleLanes<float, 40>>"
 
 

@@ -10,7 +10,7 @@ from machine import SCHEDULERS, Architecture, pipe_cycles
 from sass import ARITHMETIC, LOADS, LOCAL, MULTIPLIES
 
 STEP_OPERATIONS = 19  # floating-point instructions per component of a Runge-Kutta step of Lorenz-96
-MATRIX_KERNELS = ("GainForward", "GainTerms", "GainSweep")
+MATRIX_KERNELS = ("GainForward", "GainTerms", "GainBackward")
 WARPS = 4  # of a block
 
 
@@ -57,24 +57,22 @@ def measured(loop, arch: Architecture, kind: str, steps: int, traffic) -> HotLoo
 def kind_of(loop, element_bytes: int, traffic) -> tuple[str, int] | None:
     """The product whose inner loop this is, and how often it is unrolled."""
     multiplies = loop.count(MULTIPLIES)
-    loads = [i for i in loop.own if i.base in LOADS and i.bytes >= element_bytes]
     elements = sum(i.bytes // element_bytes for i in loop.own if i.base in LOADS and i.bytes >= element_bytes)
     if multiplies == 0 or any(o.count(ARITHMETIC) for o in loop.inner):
         return None
-    tiles = traffic["band_times_tiles"]
-    if multiplies == tiles.fma:  # its loops inside bring a row's number back to the ring
-        return "band_times_tiles", 1
+    tile = traffic["band_times_tiles"]
+    added = tile.fma // 13  # outputs of the tile, to which the epilogue may add a matrix
+    if multiplies == tile.fma and elements - tile.loads in (0, added):
+        # as many loads in both, but a lane of band_times has the addresses of columns to find anew in each row
+        others = len(loop.own) - multiplies - elements
+        columns = elements == tile.loads and others > multiplies
+        return ("band_times_tiles" if columns else "times_band_tiles"), 1
     if loop.inner:
         return None
-    for kind in ("gemm_tiles", "times_band_tiles"):
+    for kind in ("gemm_tiles", "band_adjoint"):
         one = traffic[kind]
         if multiplies % one.fma == 0 and elements * one.fma == multiplies * one.loads:
             return kind, multiplies // one.fma
-    # as many loads as products with a vector, but both operands go down a column: where those read x[k], x[k + 1] ..
-    # at growing offsets, each operand keeps one offset
-    unrolled = multiplies >= 4 and elements == 2 * multiplies
-    if unrolled and len({i.offset for i in loads}) <= 2:
-        return "band_adjoint", multiplies
     return None
 
 
@@ -104,4 +102,4 @@ def expected_kinds(name: str) -> list[str]:
     if not any(f"<{one}<" in name for one in MATRIX_KERNELS):
         return []
     kinds = ["gemm_tiles", "band_times_tiles", "times_band_tiles"]
-    return kinds + ["band_adjoint"] if "GainSweep" in name else kinds
+    return kinds + ["band_adjoint"] if "GainBackward" in name else kinds

@@ -9,7 +9,6 @@ from banks import matrix_loops
 from machine import ARCHITECTURES, SHARED_RESERVED, blocks_per_multiprocessor
 from tools import Tools, run
 
-LEADING_DIMENSION = 40  # round_up(n, CudaExecutor::pack_width)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def measure(kernel: sass.Kernel, usage, architecture: str, facts: Facts, traffic
 
 def measure_all(tools: Tools, objects, facts: Facts) -> list[Measured]:
     cubins = [(a, c) for a, c in tools.cubins(objects) if a in ARCHITECTURES]
-    traffic = {bytes_: matrix_loops(facts.constants, LEADING_DIMENSION, bytes_ // 4) for bytes_ in (4, 8)}
+    traffic = {bytes_: matrix_loops(facts.constants, facts.constants["leading_dimension"], bytes_ // 4) for bytes_ in (4, 8)}
     found = []
     for (architecture, cubin), text in zip(cubins, tools.disassembled([c for _, c in cubins])):
         usage = {sass.demangled(symbol): use for symbol, use in tools.resources(cubin).items()}

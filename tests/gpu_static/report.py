@@ -3,7 +3,7 @@
 import goals
 from banks import TILE_PACKS, matrix_loops
 from machine import ARCHITECTURES
-from measure import LEADING_DIMENSION, Facts, Measured
+from measure import Facts, Measured
 
 INTRODUCTION = """\
 # What nvcc makes of the kernels
@@ -64,8 +64,9 @@ def short(kernel: str) -> str:
 
 
 def rules(facts: Facts) -> str:
-    traffic = matrix_loops(facts.constants, LEADING_DIMENSION, 2)
-    gemm, times, whole = (traffic[k] for k in ("gemm_tiles", "times_band_tiles", "band_times_tiles"))
+    traffic = matrix_loops(facts.constants, facts.constants["leading_dimension"], 2)
+    gemm, whole, adjoint = (traffic[k] for k in ("gemm_tiles", "band_times_tiles", "band_adjoint"))
+    added = whole.fma // 13
     cycles = table(
         ["architecture", "FFMA, FADD, FMUL", "DFMA, DADD, DMUL", "DMMA 8x8x4"],
         [(a.name, a.single, a.double, a.matrix or "not given") for a in ARCHITECTURES.values()],
@@ -73,14 +74,19 @@ def rules(facts: Facts) -> str:
     rows = [
         ("Runge-Kutta step", "any", "any", "innermost, at least 19 floating-point instructions a component"),
         ("`gemm_tiles`", f"{gemm.fma} u", f"{gemm.loads} u", "innermost, unrolled u times"),
-        ("`times_band_tiles`", f"{times.fma} u", f"{times.loads} u", "innermost"),
-        ("`band_times_tiles`", whole.fma, "any", "a whole tile: loops inside hold no arithmetic"),
-        ("`band_adjoint`", "u", "2 u", "innermost, u at least 4, at most two different address offsets"),
+        ("`times_band_tiles`", whole.fma, f"{whole.loads}, or {added} more", "a whole tile, not `band_times_tiles`"),
+        (
+            "`band_times_tiles`",
+            whole.fma,
+            whole.loads,
+            "a whole tile, with more other instructions than multiply-adds; loops inside hold no arithmetic",
+        ),
+        ("`band_adjoint`", f"{adjoint.fma} u", f"{adjoint.loads} u", "innermost, unrolled u times"),
     ]
-    idle = f"of 128 lanes, tiles use {gemm.lanes_at_work:.0%} and "
-    idle += f"`band_adjoint` {traffic['band_adjoint'].lanes_at_work:.0%}"
+    idle = f"of 128 lanes, tiles of dense products use {gemm.lanes_at_work:.0%}, of band products {whole.lanes_at_work:.0%}, "
+    idle += f"`band_adjoint` {adjoint.lanes_at_work:.0%}"
     body = table(["loop", "multiply-adds", "elements loaded", "further"], rows)
-    return RULES.format(cycles=cycles, n=facts.constants["n"], ld=LEADING_DIMENSION, idle=idle, rules=body)
+    return RULES.format(cycles=cycles, n=facts.constants["n"], ld=facts.constants["leading_dimension"], idle=idle, rules=body)
 
 
 def hot_loops(measured: list[Measured]) -> str:
@@ -108,16 +114,17 @@ def hot_loops(measured: list[Measured]) -> str:
 
 
 def conflicts(facts: Facts) -> str:
-    head = ["loop", "least"] + [f"ld = {ld}" for ld in range(LEADING_DIMENSION, LEADING_DIMENSION + 5)]
+    n = facts.constants["n"]
+    head = ["loop", "least"] + [f"ld = {ld}" for ld in range(n, n + 5)]
     parts = [
         "## Bank conflicts and the leading dimension\n\n"
         "Wavefronts of one step, all warps of a block, without any conflict (least) and for leading dimensions 40 to 44; "
         "in\nbrackets what they leave of the peak on sm_90, all else being free. "
-        f"One tile is 4 rows x {TILE_PACKS} columns; neighbouring\nlanes hold neighbouring columns, so the rows that one "
-        "warp reads lie 4 ld apart: a multiple of 32 words at ld = 40."
+        f"A tile of a dense product is 4 rows x {TILE_PACKS} columns; neighbouring\nlanes hold neighbouring columns, so the "
+        "rows that one warp reads lie 4 ld apart: a multiple of 32 words at ld = 40."
     ]
     for real, words in (("double", 2), ("float", 1)):
-        models = [matrix_loops(facts.constants, LEADING_DIMENSION + pad, words) for pad in range(5)]
+        models = [matrix_loops(facts.constants, n + pad, words) for pad in range(5)]
         rows = []
         for kind, present in models[0].items():
             cycles = ARCHITECTURES["sm_90"].double if words == 2 else ARCHITECTURES["sm_90"].single

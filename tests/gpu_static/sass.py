@@ -91,17 +91,23 @@ class Kernel:
 
 
 def demangled(symbol: str) -> str | None:
-    """team_kernel<GainSweep<double>> from its mangled name; None for what is no kernel of vida."""
+    """team_kernel<GainForward<double>> from its mangled name; None for what is no kernel of vida."""
     found = re.match(r"_ZN4vida4cuda11((?:team|lane)_kernel)INS_7kernels(\d+)(.*)", symbol)
     if not found:
         return None
-    length = int(found.group(2))
-    name, rest = found.group(3)[:length], found.group(3)[length:]
+    kind, names, rest = found.group(1), [], found.group(2) + found.group(3)
+    while inner := re.match(r"(?:INS\d?_)?(\d+)", rest):  # a kernel, and what it is a template of
+        length = int(inner.group(1))
+        names.append(rest[inner.end() : inner.end() + length])
+        rest = rest[inner.end() + length :]
+    name = names.pop()
     arguments = re.match(r"I([fd])(?:Li(\d+)E)?E", rest)
     if arguments:
         real = {"f": "float", "d": "double"}[arguments.group(1)]
         name += f"<{real}, {arguments.group(2)}>" if arguments.group(2) else f"<{real}>"
-    return f"{found.group(1)}<{name}>"
+    for outer in reversed(names):
+        name = f"{outer}<{name}>"
+    return f"{kind}<{name}>"
 
 
 def parse(text: str) -> list[Kernel]:

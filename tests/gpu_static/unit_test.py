@@ -14,7 +14,7 @@ from machine import ARCHITECTURES, blocks_per_multiprocessor
 from measure import Measured
 
 SM_90 = ARCHITECTURES["sm_90"]
-CONSTANTS = {"n": 40, "tile_rows": 4, "band_low": -8, "band_high": 4, "ring_stride": 80, "halo_columns": 32}
+CONSTANTS = {"n": 40, "tile_rows": 4, "spread": 5, "band_low": -8, "band_high": 4, "ring_stride": 56, "halo_columns": 16}
 SYMBOL = "_ZN4vida4cuda11team_kernelINS_7kernels11GainForwardIdEEEEvT_lPSt4bytem"
 LISTING = f"""
 {SYMBOL}:
@@ -47,6 +47,8 @@ class Sass(unittest.TestCase):
         self.assertEqual(sass.demangled(lanes), "lane_kernel<EnsembleLanes<float, 40>>")
         plain = "_ZN4vida4cuda11team_kernelINS_7kernels12SimulateTwinEEEvT_lPSt4bytem"
         self.assertEqual(sass.demangled(plain), "team_kernel<SimulateTwin>")
+        density = "_ZN4vida4cuda11lane_kernelINS_7kernels15EvaluateDensityINS2_8TwoMoonsIfEEEEEEvT_l"
+        self.assertEqual(sass.demangled(density), "lane_kernel<EvaluateDensity<TwoMoons<float>>>")
         self.assertIsNone(sass.demangled("_ZN3cub11EmptyKernelIvEEvv"))
 
     def test_loops_nest_and_own_what_is_not_inside(self):
@@ -101,9 +103,14 @@ class Rules(unittest.TestCase):
     def test_products_are_told_apart(self):
         self.assertEqual(self.kind(loop(32, range(16))), ("gemm_tiles", 2))
         self.assertEqual(self.kind(loop(32, range(8), "LDS.128")), ("gemm_tiles", 2))
-        self.assertEqual(self.kind(loop(48, range(60))), ("times_band_tiles", 3))
-        self.assertEqual(self.kind(loop(16, [0, 8] * 16)), ("band_adjoint", 16))
-        self.assertIsNone(self.kind(loop(16, [8 * k for k in range(16)] + [0] * 16)))  # a vector times a matrix
+        self.assertEqual(self.kind(loop(30, range(16))), ("band_adjoint", 2))
+        self.assertIsNone(self.kind(loop(16, range(32))))  # a vector times a matrix
+        self.assertEqual(self.kind(loop(260, range(132))), ("times_band_tiles", 1))
+        self.assertEqual(self.kind(loop(260, range(152))), ("times_band_tiles", 1))  # adds a matrix
+        addresses = [sass.Instruction("IADD3 R8, R9, R10, RZ")] * 300
+        columns = loop(260, range(132))
+        columns = sass.Loop(0, 691, [], columns.own + addresses)
+        self.assertEqual(self.kind(columns), ("band_times_tiles", 1))
 
     def test_bound(self):
         found = hot_loops.measured(loop(32, range(16)), SM_90, "gemm_tiles", 2, self.traffic["gemm_tiles"])

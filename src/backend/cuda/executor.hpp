@@ -23,6 +23,8 @@ class CudaExecutor final : public Executor {
   std::string description() const override { return description_; }
   std::size_t memory_limit() const override { return memory_limit_; }
   int pack_width(std::size_t) const override { return 4; }
+  int leading_dimension(long columns, std::size_t) const override { return static_cast<int>(round_up(columns, 4)) + 1; }
+  int ring_halo() const override { return 8; }  // what the band reaches
   long concurrent_teams() const override { return 8L * multiprocessors_; }
 
   cudaStream_t stream() const { return stream_; }

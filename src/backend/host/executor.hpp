@@ -22,6 +22,10 @@ class HostExecutor final : public Executor {
   std::string description() const override;
   std::size_t memory_limit() const override { return memory_limit_; }
   int pack_width(std::size_t element_bytes) const override;
+  int leading_dimension(long columns, std::size_t element_bytes) const override {
+    return static_cast<int>(round_up(columns, pack_width(element_bytes)));
+  }
+  int ring_halo() const override { return 16; }  // one pack of any type
   long concurrent_teams() const override { return threads_; }
 
   Workers& workers() { return workers_; }

@@ -43,3 +43,4 @@ void launch_lanes(Executor& executor, long members, const Kernel& kernel) {
   template void vida::host::launch<__VA_ARGS__>(vida::Executor&, vida::Shape, const __VA_ARGS__&);
 #define VIDA_LANE_KERNEL(...) \
   template void vida::host::launch_lanes<__VA_ARGS__>(vida::Executor&, long, const __VA_ARGS__&);
+#define VIDA_HOST_KERNEL(...) VIDA_KERNEL(__VA_ARGS__)

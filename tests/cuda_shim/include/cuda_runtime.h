@@ -13,6 +13,8 @@
 #define __device__
 #define __host__
 #define __shared__
+#define __launch_bounds__(...)
+#define __grid_constant__
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
