@@ -47,7 +47,7 @@ void print_kernels(const char* real) {
   print("InvertCovariances", real, InvertCovariances<Real>::scratch_bytes(s));
   print("KlToReference", real, KlToReference<Real>::scratch_bytes(s));
   print("StandardNormals", real, 0);
-  print("GaussianStep", real, GaussianStep<Real>::scratch_bytes(GaussianLayout{.d = kSize}));
+  print("GaussianStep", real, GaussianStep<Real>::scratch_bytes(GaussianLayout{.d = kSize, .full = 1}));
   print("Lorenz96Maps", real, Lorenz96Maps<Real>::scratch_bytes(kSize, kSize, 1, Lorenz96Map::jacobian));
   print("EnsembleTeams", real, EnsembleTeams<Real>::scratch_bytes(kSize), kTeamLanes);
   print("EnsembleInitialStates", real, 0);
