@@ -6,6 +6,7 @@
 #include "vida/ensemble.hpp"
 #include "vida/error.hpp"
 #include "vida/filter.hpp"
+#include "vida/flow.hpp"
 #include "vida/gain.hpp"
 #include "vida/gaussian_vi.hpp"
 #include "vida/lorenz96.hpp"

@@ -32,6 +32,8 @@ class CudaExecutor final : public Executor {
   std::size_t shared_limit() const { return shared_limit_; }
   /// Scratch in device memory for kernels that do not fit shared memory; grows, and is kept.
   std::byte* spill(std::size_t bytes);
+  /// What a library keeps for this GPU and stream; released before the stream.
+  std::shared_ptr<void>& library() { return library_; }
 
  private:
   int index_;
@@ -40,6 +42,7 @@ class CudaExecutor final : public Executor {
   std::size_t memory_limit_ = 0;
   std::string description_;
   cudaStream_t stream_ = nullptr;
+  std::shared_ptr<void> library_;
   std::byte* spill_ = nullptr;
   std::size_t spill_bytes_ = 0;
 };

@@ -1,0 +1,127 @@
+// RealNVP flows, 6 layers, h = 256, d = 2, float32: a training step by reverse KL (BOD target) and by forward KL
+// (context of 5), each with draws, gradient and Adam, and 1e5 conditional samples. Bound: six (a step) or two (a
+// sample) operations for each weight and sample, at the measured rate of register-only fma.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "inference/flow_engine.hpp"
+#include "inference/prepared_target.hpp"
+#include "peak.hpp"
+#include "vida/vida.hpp"
+
+namespace {
+
+using namespace vida;
+using Clock = std::chrono::steady_clock;
+
+/// The fastest of the iterations counts: other work on the machine can only slow one.
+template <class Work>
+void measure(benchmark::State& state, const Device& device, double flop, Work work) {
+  double best = 1e9;
+  for (auto _ : state) {
+    const auto start = Clock::now();
+    work();
+    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  const double peak = bench::peak_flops<false>() * device.threads();
+  state.counters["seconds_per_unit"] = best;
+  state.counters["Gflop_per_s"] = 1e-9 * flop / best;
+  state.counters["percent_of_bound"] = 100 * flop / best / peak;
+}
+
+/// The weights of the nets; biases do not count.
+double weights_of(const FlowShape& shape) {
+  double weights = 0;
+  for (const FlowTensor& tensor : flow_tensors(shape))
+    if (tensor.extents.size() == 2) weights += static_cast<double>(tensor.extents[0] * tensor.extents[1]);
+  return weights;
+}
+
+struct Training {
+  Training(const Device& device, const FlowShape& shape, long batch)
+      : executor(device.executor()),
+        parameters(uploaded(executor, started(shape))),
+        engine(executor, shape, 1, batch, parameters.data(), true) {
+    engine.set_count(batch, batch);
+  }
+  static std::vector<float> started(const FlowShape& shape) {
+    const auto values = initial_flow_parameters(shape, 1);
+    return {values.begin(), values.end()};
+  }
+  Executor& executor;
+  Buffer<float> parameters;
+  FlowEngine<float> engine;
+};
+
+void ReverseKl(benchmark::State& state) {
+  const FlowShape shape{.hidden = 256};
+  const Device device = Device::cpu(static_cast<int>(state.range(1)));
+  const long batch = state.range(0);
+  Training training(device, shape, batch);
+  const auto prepared = prepare<float>(*oxygen_demand(), training.executor);
+  const auto y = uploaded(training.executor, std::vector<float>{.1615f, .1868f, .3949f, .3728f, .4177f});
+  const FlowTarget<float> target = [&](const FlowTargetBatch<float>& points) {
+    prepared->evaluate({points.problems, points.stride, points.points, y.data(), points.log_density, points.gradient});
+  };
+  long t = 0;
+  measure(state, device, 6 * weights_of(shape) * static_cast<double>(batch), [&] {
+    training.engine.draw({.first = t * batch});
+    training.engine.forward();
+    training.engine.reverse_terms(target, {}, false, false);
+    std::vector<double> loss(1);
+    training.engine.add_values(loss);
+    training.engine.adam(1e-4, ++t);
+    benchmark::DoNotOptimize(loss);
+  });
+}
+
+void ForwardKl(benchmark::State& state) {
+  const FlowShape shape{.context = 5, .hidden = 256};
+  const Device device = Device::cpu(static_cast<int>(state.range(1)));
+  const long batch = state.range(0);
+  Training training(device, shape, batch);
+  const std::vector<float> context(static_cast<std::size_t>(5 * training.engine.stride()), 0.3f);
+  training.executor.upload(training.engine.context(), context.data(), context.size() * sizeof(float));
+  long t = 0;
+  measure(state, device, 6 * weights_of(shape) * static_cast<double>(batch), [&] {
+    training.engine.draw({.first = t * batch});  // in place of data
+    training.engine.inverse();
+    training.engine.likelihood_backward({}, false);
+    std::vector<double> loss(1);
+    training.engine.add_values(loss);
+    training.engine.adam(1e-4, ++t);
+    benchmark::DoNotOptimize(loss);
+  });
+}
+
+void Samples(benchmark::State& state) {
+  const FlowShape shape{.context = 5, .hidden = 256};
+  const Device device = Device::cpu(static_cast<int>(state.range(1)));
+  Flow<float> flow(device, shape);
+  flow.set_parameters(0, initial_flow_parameters(shape, 1, 0, false));
+  const Array<float, 3> context({1, 1, 5}, 0.3f);
+  measure(state, device, 2 * weights_of(shape) * static_cast<double>(state.range(0)),
+          [&] { benchmark::DoNotOptimize(flow.sample({}, state.range(0), context)); });
+}
+
+void Steps(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"batch", "threads"})->Unit(benchmark::kMillisecond)->UseRealTime()->MeasureProcessCPUTime();
+  for (int threads : {1, 2})
+    for (long batch : {64, 1024}) b->Args({batch, threads});
+}
+BENCHMARK(ReverseKl)->Name("flow_reverse_kl")->Apply(Steps);
+BENCHMARK(ForwardKl)->Name("flow_forward_kl")->Apply(Steps);
+BENCHMARK(Samples)
+    ->Name("flow_samples")
+    ->ArgNames({"count", "threads"})
+    ->Args({100000, 1})
+    ->Args({100000, 2})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+}  // namespace
+
+BENCHMARK_MAIN();
