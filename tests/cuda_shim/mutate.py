@@ -1,4 +1,5 @@
-"""Turns off one barrier, one wait or the last bytes of one shared buffer at a time, and demands that the tests notice.
+"""Turns off one barrier, one wait or the last bytes of one shared buffer at a time, or swaps one transpose of a matrix
+product, and demands that the tests notice.
 
     mutate.py TEST_PROGRAM SOURCE_FOLDER [--jobs N]
 
@@ -18,8 +19,11 @@ import sys
 import tempfile
 
 
+HIDDEN = ("Team::sync", "vida::gemm<")  # inlined into the place that matters
+
+
 def places_of(program, offsets):
-    """Source line of each offset: the innermost frame that is not Team::sync() itself."""
+    """Source line of each offset: the innermost frame that is not one of HIDDEN."""
     before_return = [hex(int(offset, 16) - 1) for offset in offsets]
     text = subprocess.run(["addr2line", "-e", program, "-a", "-i", "-f", "-C"], input="\n".join(before_return),
                           capture_output=True, text=True, check=True).stdout
@@ -27,7 +31,8 @@ def places_of(program, offsets):
     for line in text.splitlines() + ["0x0"]:
         if line.startswith("0x"):
             if frames is not None:
-                wanted = [place for function, place in zip(frames[::2], frames[1::2]) if "Team::sync" not in function]
+                wanted = [place for function, place in zip(frames[::2], frames[1::2])
+                          if not any(name in function for name in HIDDEN)]
                 places.append(re.sub(r" \(discriminator \d+\)", "", wanted[0].rsplit("/", 1)[-1]))
             frames = []
         else:

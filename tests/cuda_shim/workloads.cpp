@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "backend/executor.hpp"
+
 namespace workloads {
 namespace {
 
@@ -159,6 +161,38 @@ std::vector<double> targets(const Device& device) {
   return numbers;
 }
 
+/// No product has an extent below five, for which the CPU adds in another order than the plain loops of the shim.
+template <class Real>
+std::vector<double> flows(const Device& device) {
+  const FlowShape shape{.dimension = 10, .context = 5, .layers = 2, .hidden = 20};
+  const long count = 40;
+  Flow<Real> flow(device, shape, 2);
+  Array<Real, 3> x({2, count, 10}), context({2, count, 5});
+  for (long i = 0; i < x.size(); ++i) x.data()[i] = static_cast<Real>(scattered(i));
+  for (long i = 0; i < context.size(); ++i) context.data()[i] = static_cast<Real>(scattered(i + 7));
+  for (std::uint32_t p = 0; p < 2; ++p) flow.set_parameters(p, initial_flow_parameters(shape, 1, p, false));
+  const FlowTarget<Real> normal = [&](const FlowTargetBatch<Real>& batch) {
+    std::vector<Real> points(static_cast<std::size_t>(batch.problems * batch.stride * 10));
+    device.executor().download(points.data(), batch.points, points.size() * sizeof(Real));
+    for (Real& value : points) value = -value;
+    device.executor().upload(batch.gradient, points.data(), points.size() * sizeof(Real));
+    device.executor().upload(batch.log_density, points.data(), points.size() / 10 * sizeof(Real));
+  };
+  std::vector<double> numbers;
+  for (const auto& loss :
+       {flow.negative_log_likelihood(x, context, {.context = true}), flow.reverse_kl(x, normal, context, {}, false),
+        flow.reverse_kl(x, normal, context, {}, true)}) {
+    append(numbers, loss.loss);
+    append(numbers, loss.gradient);
+    append(numbers, loss.context_gradient);
+  }
+  const auto image = flow.sample({.seed = 3}, count, context);
+  append(numbers, image.points);
+  append(numbers, image.log_det);
+  append(numbers, flow.log_density(x, context));
+  return numbers;
+}
+
 }  // namespace
 
 const std::vector<Workload>& all() {
@@ -184,6 +218,8 @@ const std::vector<Workload>& all() {
       {"gaussian_vi", [](const Device& d) { return gaussian_vi(d, Precision::float64); }},
       {"gaussian_vi_float32", [](const Device& d) { return gaussian_vi(d, Precision::float32); }},
       {"targets", targets},
+      {"flows", flows<double>},
+      {"flows_float32", flows<float>},
       {"ensemble_teams_float32", [](const Device& d) { return ensemble(d, 7, Precision::float32); }},
   };
   return list;

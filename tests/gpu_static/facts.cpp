@@ -6,6 +6,7 @@
 #include "ekf.cuh"
 #include "ensemble_statistics.cuh"
 #include "ensemble_steps.cuh"
+#include "flow.cuh"
 #include "gain_backward.cuh"
 #include "gaussian_vi.cuh"
 #include "lorenz96_maps.cuh"
@@ -48,6 +49,9 @@ void print_kernels(const char* real) {
   print("KlToReference", real, KlToReference<Real>::scratch_bytes(s));
   print("StandardNormals", real, 0);
   print("GaussianStep", real, GaussianStep<Real>::scratch_bytes(GaussianLayout{.d = kSize, .full = 1}));
+  for (const char* name : {"BiasLeakyRelu", "SampleWeights", "LatentDraws", "AdamUpdate"}) print(name, real, 0);
+  print("LeakyReluBackward", real, LeakyReluBackward<Real>::scratch_bytes());
+  print("ShardSums", real, ShardSums<Real>::scratch_bytes());
   print("Lorenz96Maps", real, Lorenz96Maps<Real>::scratch_bytes(kSize, kSize, 1, Lorenz96Map::jacobian));
   print("EnsembleTeams", real, EnsembleTeams<Real>::scratch_bytes(kSize), kTeamLanes);
   print("EnsembleInitialStates", real, 0);
