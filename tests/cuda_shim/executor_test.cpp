@@ -22,8 +22,8 @@ void queue_inverses(Executor& executor, Buffer<double>& matrices, Buffer<double>
   std::vector<double> host(static_cast<std::size_t>(count * kSize * kSize));
   for (std::size_t i = 0; i < host.size(); ++i) host[i] = i % (kSize * kSize) % (kSize + 1) == 0 ? 2 : 0;
   matrices.upload(host);
-  const kernels::GainShape shape{
-      .n = kSize, .p = kSize, .ld = kSize, .lp = kSize, .rows = kSize, .prows = kSize, .steps = 1, .incomplete = 0};
+  kernels::GainShape shape{};
+  shape.n = shape.p = shape.ld = shape.lp = shape.rows = shape.prows = kSize;
   using Kernel = kernels::InvertCovariances<double>;
   launch(executor, {.items = count, .scratch_bytes = std::max(scratch, Kernel::scratch_bytes(shape))},
          Kernel{kSize, kSize, kSize, matrices.data(), log_determinants.data()});
