@@ -91,7 +91,7 @@ std::string place_of(const void* return_address, int depth) {
   if (!is_new) return at->second;
   std::string text;
   for (const auto& [function, place] : frames(return_address)) {
-    if (function.find("Team::sync") != function.npos || depth == 0) continue;
+    if (function.find("::sync() const") != function.npos || depth == 0) continue;
     text += (text.empty() ? "" : " < ") + place;
     --depth;
   }
