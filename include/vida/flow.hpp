@@ -86,7 +86,7 @@ struct FlowGradients {
 };
 
 struct FlowOptions {
-  /// Samples of a problem that are worked at once, a multiple of 256; 0: 1,024 on a CPU, 16,384 on a GPU. On a CPU the
+  /// Samples of a problem that are worked at once, a multiple of 256; 0: 512 on a CPU, 16,384 on a GPU. On a CPU the
   /// results do not depend on it, not in a bit.
   long chunk = 0;
 };

@@ -32,7 +32,7 @@ class Flow<Real>::Implementation {
     if (chunk_ < 0 || chunk_ % kernels::kFlowShard)
       throw InvalidArgument(
           fmt::format("flow.chunk is {}, expected a multiple of {}, or 0.", chunk_, kernels::kFlowShard));
-    if (chunk_ == 0) chunk_ = device.is_cuda() ? 16384 : 1024;
+    if (chunk_ == 0) chunk_ = device.is_cuda() ? 16384 : 512;
     parameters_ = Buffer<Real>(executor(), count_of(problems * parameter_count()));
     parameters_.clear();
   }

@@ -65,7 +65,7 @@ struct GemmTiles {
       const Real* from = B + k * ld + j;
       for (int r = 0; r < depth; ++r, from += ld, to += kPanel<Real>)
         if (columns == kPanel<Real>)
-          std::copy(from, from + kPanel<Real>, to);
+          for (int c = 0; c < kPanelPacks; ++c) store(to + c * kWidth<Real>, load<Pack<Real>>(from + c * kWidth<Real>));
         else
           std::copy(from, from + columns, to);
       return;
