@@ -47,8 +47,9 @@ void gemm(Executor& executor, const GemmCall<Real>& call);
 #endif
 
 /// Matrix products, ordered with launches. On the CPU an element of C depends on its own row of A and column of B
-/// alone, for any batch, size of C and number of threads. On a GPU this is cuBLAS, without TF32: the same call gives
-/// the same bits, calls of other shapes agree to rounding. Throws DeviceError when cuBLAS cannot be loaded or fails.
+/// alone, for any batch and number of threads, and for any m and n (but A B' with m or n up to 4 adds in an order of
+/// its own). On a GPU this is cuBLAS, without TF32: the same call gives the same bits, calls of other shapes agree to
+/// rounding. Throws DeviceError when cuBLAS cannot be loaded or fails.
 template <class Real>
 [[gnu::always_inline]] inline void gemm(Executor& executor, const GemmCall<Real>& call) {
   if (call.m == 0 || call.n == 0 || call.batch == 0 || call.groups == 0) return;
