@@ -94,7 +94,6 @@ struct ExtendedKalmanFilter {
 
     copy(team, 1, s.ld, data.m0 + d * s.ld, trajectory.mean(s, item, 0));
     copy(team, s.rows, s.ld, data.C0 + d * s.nn(), trajectory.covariance(s, item, 0));
-    team.sync();
     for (long j = 0; j < data.cycles; ++j) {
       const Real* y = data.y + (d * data.cycles + j) * s.lp;
       Real* mean = trajectory.mean(s, item, j + 1);
@@ -122,7 +121,6 @@ struct ExtendedKalmanFilter {
       if (team.rank() == 0) chi_squares[item * data.cycles + j] = chi_square(team, s, in.mask, residual, weighted);
       team.sync();
       symmetrize(team, s.n, C, s.ld);
-      team.sync();
     }
   }
 
@@ -199,7 +197,6 @@ struct InvertCovariances {
     Real* spd = team.template scratch<Real>();
     Real* pivots = spd + spd_scratch(n, ld);
     spd_inverse(team, n, covariances + item * rows * ld, ld, spd, pivots);
-    team.sync();
     if (team.rank() == 0) log_determinants[item] = log_determinant(n, pivots);
   }
 };

@@ -101,10 +101,8 @@ struct EnsembleTeams {
     const StepWork<Real> work(memory, n);
     Real* state = work.stage(4);
     for (int c = team.rank(); c < n; c += team.size()) state[c] = states[c * stride + item];
-    team.sync();
     for (long step = 0; step < steps; ++step) {
       runge_kutta_step(team, n, dt, forcing, state, work, state);
-      team.sync();
     }
     for (int c = team.rank(); c < n; c += team.size()) states[c * stride + item] = state[c];
   }

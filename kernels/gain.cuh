@@ -99,7 +99,6 @@ VIDA_FN void build_operators(Team team, const GainShape& s, const Real* K, const
   using Pack = typename Team::template Pack<Real>;
   gemm(team, n, p, p, Km, s.lp, out.Ri, s.lp, Assign<Real>{out.KR, s.lp});
   gemm(team, n, n, p, Km, s.lp, H, s.ld, [&](int i, int j, Pack value) { store(out.A + i * s.ld + j, -value); });
-  team.sync();
   spd_inverse(team, p, out.Ri, s.lp, spd, pivots);
   gemm(team, n, n, p, out.KR, s.lp, out.Kt, s.ld, Assign<Real>{out.KRKt, s.ld});
   for (int i = team.rank(); i < n; i += team.size()) out.A[i * s.ld + i] += Real(1);
@@ -157,7 +156,6 @@ struct OperatorCache {
   VIDA_FN void start(Team team, const GainShape& s) const {
     if (!s.incomplete) return;
     for (int j = team.rank(); j < s.p; j += team.size()) memory[j] = Real(-1);
-    team.sync();
   }
 
   template <class Team>
@@ -174,17 +172,13 @@ struct OperatorCache {
       all = all && wanted[j] == Real(1);
       same = same && wanted[j] == mask[j];
     }
-    if (all) {
-      team.sync();
-      return whole;
-    }
+    if (all) return whole;
     GainOperators<Real> partial(memory + 2 * s.lp, s);
     team.sync();
     if (!same) {
       for (int j = team.rank(); j < s.p; j += team.size()) mask[j] = wanted[j];
       team.sync();
       build_operators(team, s, K, H, R, mask, memory + 2 * s.lp + GainOperators<Real>::elements(s), partial);
-      team.sync();
     }
     return partial;
   }
@@ -252,7 +246,6 @@ VIDA_FN void forecast_step(Team team, const GainShape& s, Real dt, Real forcing,
                            Real* next_C) {
   using Pack = typename Team::template Pack<Real>;
   runge_kutta_step(team, s.n, dt, forcing, mean, work.step, next_mean);
-  team.sync();
   linearise(team, s, dt, ones, C, work);
   team.sync();
   times_band_transposed(team, s.n, work.T, work.t_ld, Band<Real>{work.step.jacobian(), work.step.stride},
@@ -274,7 +267,6 @@ VIDA_FN void forecast(Team team, const GainShape& s, const GainData<Real>& data,
     forecast_step(team, s, data.dt[d], data.forcing[d], data.ones, from_mean, from_C,
                   last ? data.Q + d * s.nn() : nullptr, work, last ? next_mean : work.states + k * s.ld,
                   last ? next_C : work.chain + k * s.nn());
-    if (!last) team.sync();
   }
 }
 

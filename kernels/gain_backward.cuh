@@ -108,7 +108,6 @@ struct GainBackward {
     cache.start(team, s);
     copy(team, s.rows, ld, adjoint.covariance(s, item), bar);
     copy(team, 1, ld, adjoint.mean(s, item), mean_bar);
-    team.sync();
 
     for (long j = first + count - 1; j >= first; --j) {
       const long slot = j - stretch_first;
@@ -146,7 +145,6 @@ struct GainBackward {
         gemm(team, n, s.p, n, areas.YC, ld, op.Ht, s.lp, [&](int i, int k, Pack value) {
           store(gain_bar + i * s.lp + k, load<Pack>(gain_bar + i * s.lp + k) - Real(2) * value);
         });
-        team.sync();
         gemm(team, n, s.p, n, bar, ld, op.KR, s.lp, [&](int i, int k, Pack value) {
           store(gain_bar + i * s.lp + k, load<Pack>(gain_bar + i * s.lp + k) + Real(2) * value);
         });
@@ -155,13 +153,11 @@ struct GainBackward {
       outer_product(team, mean_bar, residual, gain_bar);
       if (j == 0) break;  // what the initial mean and covariance contribute does not depend on K
       gemm(team, n, n, n, op.At, ld, Y, ld, AddTo<Real>{bar, terms.S(s, item, j - first), ld});
-      team.sync();
 
       for (int k = s.steps - 1; k >= 0; --k) {
         if (k + 1 < s.steps) {
           runge_kutta_step(team, n, data.dt[d], data.forcing[d], k == 0 ? previous_mean : work.states + (k - 1) * ld,
                            work.step, forecast_mean);
-          team.sync();
         }
         if (k + 1 < s.steps || !complete || s.compact) {
           linearise(team, s, data.dt[d], data.ones, k == 0 ? previous_C : work.chain + (k - 1) * s.nn(), work);
@@ -179,7 +175,6 @@ struct GainBackward {
         team.sync();
         times_band_transposed(team, n, work.T, work.t_ld, transposed,
                               [&](int i, int k2, Pack value) { store(bar + i * ld + k2, value); });
-        team.sync();
       }
       copy(team, 1, ld, state_bar, mean_bar);
       team.sync();
@@ -238,7 +233,6 @@ struct GainGradient {
     gemm(team, s.n, s.p, s.n, adjoint.through_A(s, item), s.ld, op.Ht, s.lp, [&](int i, int j, Pack value) {
       store(target + i * s.lp + j, load<Pack>(single + i * s.lp + j) - Real(2) * value);
     });
-    team.sync();
     gemm(team, s.n, s.p, s.n, adjoint.covariance_sum(s, item), s.ld, op.KR, s.lp, [&](int i, int j, Pack value) {
       store(target + i * s.lp + j, load<Pack>(target + i * s.lp + j) + Real(2) * value);
     });

@@ -62,7 +62,6 @@ struct GainForward {
     if (first == 0) copy(team, 1, s.ld, data.m0 + d * s.ld, trajectory.mean(s, item, 0));
     copy(team, s.rows, s.ld, first == 0 ? data.C0 + d * s.nn() : trajectory.checkpoint(s, item, stretch),
          trajectory.covariance(s, item, 0));
-    team.sync();
 
     for (long j = first; j < last; ++j) {
       const Real* y = data.y + (d * data.cycles + j) * s.lp;

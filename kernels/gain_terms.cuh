@@ -99,7 +99,6 @@ struct GainTerms {
     team.sync();
     spd_inverse(team, n, forecast_inverse, ld, spd, forecast_pivots);
     for (int i = team.rank(); i < n; i += team.size()) shift[i] = mean[i] - forecast_mean[i];
-    team.sync();
     spd_inverse(team, n, inverse, ld, spd, pivots);
     vector_times(team, n, n, shift, forecast_inverse, ld, [&](int i, Pack v) { store(dual + i, v); });
     vector_times(team, s.p, s.p, residual, op.Ri, s.lp, [&](int i, Pack v) { store(weighted + i, v); });
@@ -141,7 +140,6 @@ struct GainTerms {
       });
     }
     if (draws.samples) {
-      team.sync();
       sample_expectation(team, op, d, item, j, c, C, inverse, mean, y, sampling);
     }
   }
@@ -178,7 +176,6 @@ struct GainTerms {
           standard_normal<Real>(draws.seed[d], 5, draws.problem[d], step, static_cast<std::uint32_t>(e));
     team.sync();
     cholesky(team, n, L, ld);
-    team.sync();
     for (int e = team.rank(); e < n * n; e += team.size()) Lt[e % n * ld + e / n] = L[e / n * ld + e % n];
     team.sync();
     gemm(team, samples, n, n, z, ld, Lt, ld,

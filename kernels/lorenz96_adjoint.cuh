@@ -120,7 +120,6 @@ VIDA_FN void step_adjoint(Team team, int n, Real dt, const Real* ones, StepWork<
   gather_slope<0, 0>(team, n, k1, ones, stride, work.row_sums(0), work.row_sums(1));
   team.sync();
   scatter(0);
-  team.sync();
 
   // The step itself, from its last stage to its first: slope_bar is the sensitivity of k_s.
   const Real weight[4] = {sixth, third, third, sixth};

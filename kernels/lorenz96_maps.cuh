@@ -41,7 +41,6 @@ struct Lorenz96Maps {
     for (long step = 0; step < steps; ++step) {
       if (map == Lorenz96Map::adjoint) copy(team, 1, ld, state, more + step * ld);
       runge_kutta_step(team, n, dt, forcing, state, work, next);
-      team.sync();
       if (map == Lorenz96Map::jacobian || map == Lorenz96Map::tangent) {
         step_jacobian(team, n, dt, ones, work);
         team.sync();
@@ -62,18 +61,13 @@ struct Lorenz96Maps {
         copy(team, 1, ld, vector, other);
       }
       copy(team, 1, ld, next, state);
-      team.sync();
     }
     if (map != Lorenz96Map::adjoint) return;
     for (int e = team.rank(); e < kBandSize * ring_stride(n); e += team.size()) zero[e] = Real(0);
-    team.sync();
     for (long step = steps - 1; step >= 0; --step) {
       runge_kutta_step(team, n, dt, forcing, more + step * ld, work, next);
-      team.sync();
       step_jacobian(team, n, dt, ones, work);  // step_adjoint reads its stage matrices
-      team.sync();
       step_adjoint(team, n, dt, ones, work, zero, ring_stride(n), slopes, other);
-      team.sync();
     }
   }
 };

@@ -99,7 +99,6 @@ VIDA_FN void spd_inverse(Team team, int n, Real* A, int ld, Real* work, Real* pi
     gemm(team, rows, n, size, columns, kBlock, band, ld, [&](int i, int j, Pack value) {
       if (i < k0 || i >= k0 + size) store(A + i * ld + j, load<Pack>(A + i * ld + j) - value);
     });
-    team.sync();
     copy(team, size, ld, band, A + k0 * ld);
     if (k0 + kBlock < n) team.sync();
   }

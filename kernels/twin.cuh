@@ -45,14 +45,11 @@ struct SimulateTwin {
     draw(3, 0, n, z);
     team.sync();
     for (int i = team.rank(); i < n; i += team.size()) state[i] = m0[k * n + i] + row(C0 + k * n * n, n, i, i + 1, z);
-    team.sync();
     const long total = spin_up[item] + cycles;
     for (long j = 0; j < total; ++j) {
       for (int step = 0; step < steps; ++step) {
         runge_kutta_step(team, n, dt[k], forcing[k], state, work, next);
-        team.sync();
         for (int i = team.rank(); i < n; i += team.size()) state[i] = next[i];
-        team.sync();
       }
       draw(1, j, n, z);
       team.sync();
@@ -66,7 +63,6 @@ struct SimulateTwin {
           y[(item * cycles + kept) * p + i] =
               row(H + k * p * n, n, i, n, state) + row(R + k * p * p, p, i, i + 1, noise);
       }
-      team.sync();
     }
   }
 

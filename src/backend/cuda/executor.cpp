@@ -32,9 +32,8 @@ CudaExecutor::CudaExecutor(const DeviceOptions& options, int index) : index_(ind
 
 CudaExecutor::~CudaExecutor() {
   if (cudaSetDevice(index_) != cudaSuccess) return;
-  if (stream_) cudaStreamSynchronize(stream_);
   library_.reset();
-  if (spill_) cudaFree(spill_);
+  if (spill_) release(spill_);
   if (stream_) cudaStreamDestroy(stream_);
 }
 
