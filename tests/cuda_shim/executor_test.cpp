@@ -8,6 +8,7 @@
 
 #include "backend/executor.hpp"
 #include "ekf.cuh"
+#include "scratch_kernel.hpp"
 #include "shim.hpp"
 #include "vida/vida.hpp"
 
@@ -49,6 +50,17 @@ TEST_P(OnShim, ScratchInDeviceMemoryGrowsBehindQueuedWork) {
     queue_inverses(device.executor(), matrices, log_determinants, 3, scratch);
   for (const double inverse : matrices.download()) EXPECT_TRUE(inverse == 0.5 || inverse == 0);
   for (const double value : log_determinants.download()) EXPECT_NEAR(value, kSize * std::log(2.0), 1e-14);
+}
+
+TEST_P(OnShim, ATeamMayWorkSeveralItemsOneAfterTheOther) {
+  cuda_shim::reset({.seed = GetParam(), .blocks = 1});
+  const Device device({.name = "cuda"});
+  Buffer<double> out(device.executor(), 3 * 128);
+  cuda::launch(device.executor(), {.items = 3, .scratch_bytes = 300 << 10}, kernels::Neighbours{out.data()});
+  const auto values = out.download();
+  for (int item = 0; item < 3; ++item)
+    for (int lane = 0; lane < 128; ++lane)
+      EXPECT_EQ(values[static_cast<std::size_t>(item * 128 + lane)], item * 1000 + (lane + 1) % 128);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, OnShim, ::testing::Range<std::uint64_t>(1, 7));
