@@ -72,6 +72,7 @@ struct LeakyReluBackward {
     const long net = item / blocks, problem = net / 2;
     const int count = rows - first < kFlowRows ? rows - first : kFlowRows;
     for (long shard = 0; shard < stride; shard += kFlowShard) {
+      if (shard) team.sync();  // the sums of the shard before are read
       const long end = shard + kFlowShard < stride ? shard + kFlowShard : stride;
       for_pairs(team, count, kPacks, [&](int r, int part) {
         const long row = (net * rows + first + r) * stride;
@@ -91,7 +92,6 @@ struct LeakyReluBackward {
       Real* to = bias_gradient + problem * bias_of_problem + net % 2 * bias_of_net + first;
       for (int r = team.rank(); r < count; r += team.size())
         to[r] = (accumulate || shard ? to[r] : Real(0)) + sum_of_partials(partials + r * kFlowPartials);
-      team.sync();
     }
   }
 };

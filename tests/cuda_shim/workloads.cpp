@@ -193,6 +193,19 @@ std::vector<double> flows(const Device& device) {
   return numbers;
 }
 
+/// More samples than a shard holds.
+std::vector<double> flow_shards(const Device& device) {
+  const FlowShape shape{.dimension = 10, .layers = 1, .hidden = 6, .depth = 1};
+  Flow<double> flow(device, shape);
+  Array<double, 3> x({1, 300, 10});
+  for (long i = 0; i < x.size(); ++i) x.data()[i] = scattered(i);
+  flow.set_parameters(0, initial_flow_parameters(shape, 1, 0, false));
+  const auto loss = flow.negative_log_likelihood(x);
+  std::vector<double> numbers = loss.loss;
+  append(numbers, loss.gradient);
+  return numbers;
+}
+
 }  // namespace
 
 const std::vector<Workload>& all() {
@@ -220,6 +233,7 @@ const std::vector<Workload>& all() {
       {"targets", targets},
       {"flows", flows<double>},
       {"flows_float32", flows<float>},
+      {"flow_shards", flow_shards},
       {"ensemble_teams_float32", [](const Device& d) { return ensemble(d, 7, Precision::float32); }},
   };
   return list;
