@@ -168,7 +168,7 @@ VIDA_FN P pack_log(P x) {
   constexpr int kUp = T::kFractionBits + 1;
   const P grown = x * (T::kDouble ? Real(0x1p53) : Real(0x1p24));
   const auto subnormal = x < T::kSmallest;
-  const auto bits = same_bits<typename T::Integers>(subnormal ? grown : x);
+  const auto bits = same_bits<typename T::Integers>(pack_abs(subnormal ? grown : x));  // below 0 they do not count
   // m in [1/sqrt(2), sqrt(2)): the bits of 1/sqrt(2) are taken off before the exponent is read
   constexpr typename T::Integer kRoot =
       T::kDouble ? static_cast<typename T::Integer>(0x3fe6a09e667f3bcd) : static_cast<typename T::Integer>(0x3f3504f3);

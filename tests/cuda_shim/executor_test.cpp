@@ -8,6 +8,7 @@
 
 #include "backend/executor.hpp"
 #include "ekf.cuh"
+#include "ensemble_steps.cuh"
 #include "scratch_kernel.hpp"
 #include "shim.hpp"
 #include "vida/vida.hpp"
@@ -64,6 +65,23 @@ TEST_P(OnShim, ATeamMayWorkSeveralItemsOneAfterTheOther) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, OnShim, ::testing::Range<std::uint64_t>(1, 7));
+
+/// Members advanced by a launch of one block whose lanes go through all of them.
+TEST(LaneKernels, WorkAllMembersWithFewBlocks) {
+  const auto advanced_on = [](const Device& device) {
+    constexpr long kMembers = 512;
+    std::vector<double> start(8 * kMembers);
+    for (std::size_t i = 0; i < start.size(); ++i) start[i] = 8 * std::sin(static_cast<double>(i));
+    Executor& executor = device.executor();
+    const auto states = uploaded(executor, start);
+    launch_lanes(executor, kMembers,
+                 kernels::EnsembleLanes<double, 8>{states.data(), states.data(), kMembers, 3, 0.05, 8.0});
+    return states.download();
+  };
+  const auto expected = advanced_on(Device::cpu(1));
+  cuda_shim::reset({.lanes = 33, .blocks = 2});
+  EXPECT_EQ(advanced_on(Device({.name = "cuda"})), expected);
+}
 
 /// So large that no kernel of the gain fits shared memory.
 TEST(Spill, GivesTheBitsOfTheCpu) {
