@@ -48,4 +48,16 @@ std::unique_ptr<PreparedTarget<Real>> prepare(const Target& target, Executor& ex
     return target.prepare_float64(executor);
 }
 
+/// A target that is prepared in either precision by Self::on<Real>().
+template <class Self>
+class PreparedByOn : public Target {
+ public:
+  std::unique_ptr<PreparedTarget<float>> prepare_float32(Executor& executor) const final {
+    return static_cast<const Self&>(*this).template on<float>(executor);
+  }
+  std::unique_ptr<PreparedTarget<double>> prepare_float64(Executor& executor) const final {
+    return static_cast<const Self&>(*this).template on<double>(executor);
+  }
+};
+
 }  // namespace vida

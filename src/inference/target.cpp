@@ -81,7 +81,7 @@ void check_variance(const char* name, double variance) {
         fmt::format("target {}: the noise variance is {}, expected a positive number.", name, variance));
 }
 
-class OxygenDemandTarget final : public Target {
+class OxygenDemandTarget final : public PreparedByOn<OxygenDemandTarget> {
  public:
   explicit OxygenDemandTarget(double noise_variance) : noise_variance_(noise_variance) {
     check_variance("oxygen-demand", noise_variance);
@@ -89,23 +89,18 @@ class OxygenDemandTarget final : public Target {
   std::string name() const override { return "oxygen-demand"; }
   int dimension() const override { return 2; }
   int observations() const override { return 5; }
-  std::unique_ptr<PreparedTarget<float>> prepare_float32(Executor& executor) const override {
-    return on<float>(executor);
-  }
-  std::unique_ptr<PreparedTarget<double>> prepare_float64(Executor& executor) const override {
-    return on<double>(executor);
-  }
 
- private:
   template <class Real>
   std::unique_ptr<PreparedTarget<Real>> on(Executor& executor) const {
     using Map = kernels::OxygenDemand<Real>;
     return std::make_unique<MapTarget<Map>>(executor, name(), posterior(Map{}, noise_variance_));
   }
+
+ private:
   double noise_variance_;
 };
 
-class LinearGaussianTarget final : public Target {
+class LinearGaussianTarget final : public PreparedByOn<LinearGaussianTarget> {
  public:
   LinearGaussianTarget(const Matrix& A, double noise_variance) : A_(A), noise_variance_(noise_variance) {
     check_variance("linear-gaussian", noise_variance);
@@ -120,14 +115,7 @@ class LinearGaussianTarget final : public Target {
   std::string name() const override { return "linear-gaussian"; }
   int dimension() const override { return static_cast<int>(A_.extent(1)); }
   int observations() const override { return static_cast<int>(A_.extent(0)); }
-  std::unique_ptr<PreparedTarget<float>> prepare_float32(Executor& executor) const override {
-    return on<float>(executor);
-  }
-  std::unique_ptr<PreparedTarget<double>> prepare_float64(Executor& executor) const override {
-    return on<double>(executor);
-  }
 
- private:
   template <class Real>
   std::unique_ptr<PreparedTarget<Real>> on(Executor& executor) const {
     using Map = kernels::LinearMap<Real>;
@@ -135,23 +123,24 @@ class LinearGaussianTarget final : public Target {
     const Map map{dimension(), observations(), A.data()};
     return std::make_unique<MapTarget<Map>>(executor, name(), posterior(map, noise_variance_), std::move(A));
   }
+
+ private:
   Matrix A_;
   double noise_variance_;
 };
 
 /// A density of two dimensions without data, made for either precision by `make(Real{})`.
 template <template <class> class Density, class Make>
-class PlainTarget final : public Target {
+class PlainTarget final : public PreparedByOn<PlainTarget<Density, Make>> {
  public:
   PlainTarget(std::string name, Make make) : name_(std::move(name)), make_(make) {}
   std::string name() const override { return name_; }
   int dimension() const override { return 2; }
   int observations() const override { return 0; }
-  std::unique_ptr<PreparedTarget<float>> prepare_float32(Executor& executor) const override {
-    return std::make_unique<KernelTarget<Density<float>>>(executor, name_, make_(float{}));
-  }
-  std::unique_ptr<PreparedTarget<double>> prepare_float64(Executor& executor) const override {
-    return std::make_unique<KernelTarget<Density<double>>>(executor, name_, make_(double{}));
+
+  template <class Real>
+  std::unique_ptr<PreparedTarget<Real>> on(Executor& executor) const {
+    return std::make_unique<KernelTarget<Density<Real>>>(executor, name_, make_(Real{}));
   }
 
  private:

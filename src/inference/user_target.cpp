@@ -48,18 +48,17 @@ class PreparedUserTarget final : public PreparedTarget<Real> {
   LogDensityFunction function_;
 };
 
-class UserTarget final : public Target {
+class UserTarget final : public PreparedByOn<UserTarget> {
  public:
   UserTarget(std::string name, int dimension, int observations, LogDensityFunction function)
       : name_(std::move(name)), d_(dimension), p_(observations), function_(std::move(function)) {}
   std::string name() const override { return name_; }
   int dimension() const override { return d_; }
   int observations() const override { return p_; }
-  std::unique_ptr<PreparedTarget<float>> prepare_float32(Executor& executor) const override {
-    return std::make_unique<PreparedUserTarget<float>>(executor, name_, d_, p_, function_);
-  }
-  std::unique_ptr<PreparedTarget<double>> prepare_float64(Executor& executor) const override {
-    return std::make_unique<PreparedUserTarget<double>>(executor, name_, d_, p_, function_);
+
+  template <class Real>
+  std::unique_ptr<PreparedTarget<Real>> on(Executor& executor) const {
+    return std::make_unique<PreparedUserTarget<Real>>(executor, name_, d_, p_, function_);
   }
 
  private:

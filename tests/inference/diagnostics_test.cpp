@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "inference/diagnostics/incomplete_gamma.hpp"
+#include "messages.hpp"
 #include "near.hpp"
 #include "vida/random.hpp"
 
@@ -18,18 +19,9 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::relative_error;
+using vida::testing::message_of;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 /// Log weights u^-k at u = frac(i / golden ratio): as evenly spread as draws can be, the same in any language.
 std::vector<double> pareto_log_weights(int draws, double k) {

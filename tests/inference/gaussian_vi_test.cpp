@@ -4,6 +4,7 @@
 
 #include "backends.hpp"
 #include "golden.hpp"
+#include "messages.hpp"
 #include "near.hpp"
 
 namespace vida {
@@ -180,20 +181,10 @@ TEST(GaussianViProgress, CountsUpAndCanStop) {
   EXPECT_LT(shares[1], 1);
 }
 
-template <class Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(BadGaussianVi, IsRefusedWithAReason) {
   const auto target = oxygen_demand();
   const auto fit = [&](const Matrix& y, const GaussianViOptions& options) {
-    return message_of([&] { fit_gaussian(Device::cpu(1), *target, y, options); });
+    return message_of<InvalidArgument>([&] { fit_gaussian(Device::cpu(1), *target, y, options); });
   };
   Matrix gap = known_observations();
   gap(2, 3) = NAN;
@@ -205,7 +196,7 @@ TEST(BadGaussianVi, IsRefusedWithAReason) {
   EXPECT_THAT(fit(known_observations(), {.nodes = 1}), HasSubstr("nodes is 1"));
   EXPECT_THAT(fit(known_observations(), {.expectation = GaussianExpectation::monte_carlo, .draws = 0}),
               HasSubstr("draws is 0"));
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(message_of<InvalidArgument>([&] {
                 fit_gaussian(Device::cpu(1), *linear_gaussian(Matrix({2, 5}, 1.0), 1), Matrix({1, 2}));
               }),
               HasSubstr("at most 3 dimensions, target linear-gaussian has 5"));

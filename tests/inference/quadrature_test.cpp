@@ -9,24 +9,16 @@
 #include <numeric>
 
 #include "inference/diagnostics/density_box.hpp"
+#include "messages.hpp"
 #include "near.hpp"
 
 namespace vida {
 namespace {
 
 using ::testing::HasSubstr;
+using vida::testing::message_of;
 
 constexpr double kLogTwoPi = 1.8378770664093454836;
-
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 Matrix square(std::initializer_list<double> values, long n) {
   Matrix result({n, n});

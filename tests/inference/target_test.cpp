@@ -4,6 +4,7 @@
 
 #include "backends.hpp"
 #include "golden.hpp"
+#include "messages.hpp"
 #include "near.hpp"
 
 namespace vida {
@@ -161,25 +162,21 @@ TEST_P(Targets, JointDrawsFollowTheModelAndDoNotDependOnTheBatch) {
   }
 }
 
-template <class Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(BadTargets, AreRefusedWithAReason) {
-  EXPECT_THAT(message_of([] { oxygen_demand(0); }), HasSubstr("the noise variance is 0, expected a positive number"));
-  EXPECT_THAT(message_of([] { linear_gaussian(Matrix({65, 2}), 1); }), HasSubstr("A has shape [65, 2]"));
-  EXPECT_THAT(message_of([] { linear_gaussian(Matrix({1, 1}, NAN), 1); }), HasSubstr("not finite"));
-  EXPECT_THAT(message_of([] { banana(-1, 1); }), HasSubstr("width -1"));
-  EXPECT_THAT(message_of([] { user_target("mine", 0, 0, {}); }), HasSubstr("dimension 0"));
-  EXPECT_THAT(message_of([] { simulate(Device::cpu(1), *two_moons(), 5, 1); }), HasSubstr("no forward map"));
-  EXPECT_THAT(message_of([] { simulate(Device::cpu(1), *oxygen_demand(), 0, 1); }), HasSubstr("0 draws"));
-  EXPECT_THAT(message_of([] {
+  EXPECT_THAT(message_of<InvalidArgument>([] { oxygen_demand(0); }),
+              HasSubstr("the noise variance is 0, expected a positive number"));
+  EXPECT_THAT(message_of<InvalidArgument>([] {
+                linear_gaussian(Matrix({65, 2}), 1);
+              }),
+              HasSubstr("A has shape [65, 2]"));
+  EXPECT_THAT(message_of<InvalidArgument>([] { linear_gaussian(Matrix({1, 1}, NAN), 1); }), HasSubstr("not finite"));
+  EXPECT_THAT(message_of<InvalidArgument>([] { banana(-1, 1); }), HasSubstr("width -1"));
+  EXPECT_THAT(message_of<InvalidArgument>([] { user_target("mine", 0, 0, {}); }), HasSubstr("dimension 0"));
+  EXPECT_THAT(message_of<InvalidArgument>([] { simulate(Device::cpu(1), *two_moons(), 5, 1); }),
+              HasSubstr("no forward map"));
+  EXPECT_THAT(message_of<InvalidArgument>([] { simulate(Device::cpu(1), *oxygen_demand(), 0, 1); }),
+              HasSubstr("0 draws"));
+  EXPECT_THAT(message_of<InvalidArgument>([] {
                 log_density(Device::cpu(1), *oxygen_demand(), Matrix({4, 3}), kReference);
               }),
               HasSubstr("takes points [point, 2]; got [4, 3]"));

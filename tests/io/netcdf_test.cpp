@@ -5,12 +5,14 @@
 
 #include "io/data_file.hpp"
 #include "io/files.hpp"
+#include "messages.hpp"
 #include "vida/error.hpp"
 
 namespace vida::io {
 namespace {
 
 using ::testing::HasSubstr;
+using vida::testing::message_of;
 namespace fs = std::filesystem;
 
 const fs::path kData = VIDA_TEST_DATA;
@@ -19,16 +21,6 @@ fs::path scratch(const std::string& name) {
   const fs::path path = fs::path(::testing::TempDir()) / ("vida-netcdf-test-" + name);
   fs::remove_all(path);
   return path;
-}
-
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(Netcdf, KeepsValuesShapesAndDescriptions) {

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "io/files.hpp"
+#include "messages.hpp"
 #include "vida/error.hpp"
 
 namespace vida::io {
@@ -18,6 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using vida::testing::message_of;
 namespace fs = std::filesystem;
 
 const fs::path kData = VIDA_TEST_DATA;
@@ -27,16 +29,6 @@ fs::path scratch(const std::string& name) {
   const fs::path path = fs::path(::testing::TempDir()) / ("vida-safetensors-test-" + test + "-" + name);
   fs::remove_all(path);
   return path;
-}
-
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 /// A file with this header and `data` bytes of zeros behind it; `length` is what its first eight bytes say.
