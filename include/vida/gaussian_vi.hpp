@@ -39,6 +39,9 @@ struct GaussianFit {
   long flagged_at = -1;  ///< step whose loss or gradient was not finite; the result is the last good one before it
 };
 
+/// C = L L' of a fit, [d, d].
+Matrix covariance(const GaussianFit& fit);
+
 /// Done so far: problems times steps, of all. Return false to stop: problems keep what they have.
 using FitProgress = std::function<bool(double share)>;
 

@@ -261,6 +261,15 @@ std::vector<GaussianFit> fit(const Device& device, const Target& target, const M
 
 }  // namespace
 
+Matrix covariance(const GaussianFit& fit) {
+  const long d = fit.mean.size();
+  Matrix product({d, d});
+  for (long i = 0; i < d; ++i)
+    for (long k = 0; k < d; ++k)
+      for (long c = 0; c <= std::min(i, k); ++c) product(i, k) += fit.factor(i, c) * fit.factor(k, c);
+  return product;
+}
+
 std::vector<GaussianFit> fit_gaussian(const Device& device, const Target& target, const Matrix& observations,
                                       const GaussianViOptions& options, const FitProgress& progress) {
   check(target, observations, options);

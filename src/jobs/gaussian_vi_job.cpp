@@ -39,15 +39,6 @@ GaussianViOptions fit_options(const io::Config& config) {
   return options;
 }
 
-Matrix covariance_of(const GaussianFit& fit) {
-  const long d = fit.mean.size();
-  Matrix covariance({d, d});
-  for (long i = 0; i < d; ++i)
-    for (long k = 0; k < d; ++k)
-      for (long c = 0; c <= std::min(i, k); ++c) covariance(i, k) += fit.factor(i, c) * fit.factor(k, c);
-  return covariance;
-}
-
 /// What one problem is examined by.
 struct Examination {
   ImportanceReport importance;
@@ -95,7 +86,7 @@ DensityGrid density_grid(const Device& device, const InverseProblems& problems, 
                          const GaussianFit& fit) {
   DensityGrid grid;
   std::vector<double>* axes[] = {&grid.first, &grid.second};
-  const Matrix covariance = seen.truth ? seen.truth->covariance : covariance_of(fit);
+  const Matrix covariance = seen.truth ? seen.truth->covariance : vida::covariance(fit);
   const Vector& centre = seen.truth ? seen.truth->mean : fit.mean;
   for (long k = 0; k < 2; ++k) {
     const double reach = 4 * std::sqrt(std::max(covariance(k, k), fit.factor(k, k) * fit.factor(k, k)));
@@ -132,7 +123,7 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
     const GaussianFit& fit = fits[size(i)];
     std::copy(fit.mean.begin(), fit.mean.end(), mean.begin() + i * d);
     std::copy(fit.factor.begin(), fit.factor.end(), factor.begin() + i * d * d);
-    const Matrix its_covariance = covariance_of(fit);
+    const Matrix its_covariance = vida::covariance(fit);
     std::copy(its_covariance.begin(), its_covariance.end(), covariance.begin() + i * d * d);
     elbo.push_back(fit.elbo);
     error.push_back(fit.elbo_error);

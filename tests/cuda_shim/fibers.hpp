@@ -1,7 +1,5 @@
 #pragma once
 
-#include <functional>
-
 namespace cuda_shim::fibers {
 
 /// Gives every lane below `count` a stack and the body to start with; at most 1,024.

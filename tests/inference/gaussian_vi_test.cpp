@@ -38,15 +38,6 @@ Matrix known_observations() {
   return y;
 }
 
-Matrix covariance_of(const GaussianFit& fit) {
-  const long d = fit.mean.size();
-  Matrix covariance({d, d});
-  for (long i = 0; i < d; ++i)
-    for (long k = 0; k < d; ++k)
-      for (long c = 0; c < d; ++c) covariance(i, k) += fit.factor(i, c) * fit.factor(k, c);
-  return covariance;
-}
-
 class GaussianVi : public OnEveryBackend {
  protected:
   /// The shim takes fewer steps: enough for the reference observation, not for all four.
@@ -73,7 +64,7 @@ TEST_P(GaussianVi, FindsTheBestGaussianForEveryObservation) {
     const Known& known = kKnown[i];
     EXPECT_NEAR(full[i].elbo, known.full_elbo, 1e-4) << known.name;
     EXPECT_NEAR(mean_field[i].elbo, known.mean_field_elbo, 1e-4) << known.name;
-    const Matrix covariance = covariance_of(full[i]);
+    const Matrix covariance = vida::covariance(full[i]);
     for (long k = 0; k < 2; ++k) EXPECT_NEAR(full[i].mean[k], known.mean[k], 1e-4) << known.name;
     EXPECT_NEAR(covariance(0, 0), known.covariance[0], 5e-4) << known.name;
     EXPECT_NEAR(covariance(0, 1), known.covariance[1], 5e-4) << known.name;
@@ -124,7 +115,7 @@ TEST_P(GaussianVi, IsExactForALinearGaussianProblem) {
     const GaussianFit& fit = fits[static_cast<std::size_t>(i)];
     // at the exact posterior log pi~ - log q is constant: the draws leave no noise in the optimum
     EXPECT_LE(relative_error(fit.mean, truth.mean), 0.02);
-    EXPECT_LE(relative_error(covariance_of(fit), truth.covariance), 0.05);
+    EXPECT_LE(relative_error(covariance(fit), truth.covariance), 0.05);
     EXPECT_LE(fit.elbo, truth.log_evidence + 4 * fit.elbo_error + 1e-9) << "the ELBO is a lower bound";
   }
 }
