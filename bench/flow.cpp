@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "inference/flow_engine.hpp"
+#include "inference/flow_optimizer.hpp"
 #include "inference/prepared_target.hpp"
 #include "peak.hpp"
 #include "vida/vida.hpp"
@@ -44,7 +44,8 @@ struct Training {
   Training(const Device& device, const FlowShape& shape, long batch)
       : executor(device.executor()),
         parameters(uploaded(executor, started(shape))),
-        engine(executor, shape, 1, batch, parameters.data(), true) {
+        engine(executor, shape, 1, batch, parameters.data(), true),
+        optimizer(executor, engine, options, 1 << 20, {1e-4}) {
     engine.set_count(batch, batch);
   }
   static std::vector<float> started(const FlowShape& shape) {
@@ -52,8 +53,10 @@ struct Training {
     return {values.begin(), values.end()};
   }
   Executor& executor;
+  FlowTrainingOptions options;
   Buffer<float> parameters;
   FlowEngine<float> engine;
+  FlowOptimizer<float> optimizer;
 };
 
 void ReverseKl(benchmark::State& state) {
@@ -71,10 +74,8 @@ void ReverseKl(benchmark::State& state) {
     training.engine.draw({.first = t * batch});
     training.engine.forward();
     training.engine.reverse_terms(target, {}, false, false);
-    std::vector<double> loss(1);
-    training.engine.add_values(loss);
-    training.engine.adam(1e-4, ++t);
-    benchmark::DoNotOptimize(loss);
+    training.optimizer.step();
+    ++t;
   });
 }
 
@@ -90,10 +91,8 @@ void ForwardKl(benchmark::State& state) {
     training.engine.draw({.first = t * batch});  // in place of data
     training.engine.inverse();
     training.engine.likelihood_backward({}, false);
-    std::vector<double> loss(1);
-    training.engine.add_values(loss);
-    training.engine.adam(1e-4, ++t);
-    benchmark::DoNotOptimize(loss);
+    training.optimizer.step();
+    ++t;
   });
 }
 

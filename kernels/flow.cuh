@@ -265,7 +265,8 @@ struct ShardSums {
 };
 
 /// z[problem, k, i] = standard normal number k of draw first + i: a pure function of (seed, stream, problem, draw, k).
-/// The padding is zero. Item: (problem, block of draws).
+/// With a clock, clock x count draws are skipped, so that a recorded launch draws anew each time. The padding is zero.
+/// Item: (problem, block of draws).
 template <class Real>
 struct LatentDraws {
   Real* z;                       // [problem, d, stride]
@@ -274,17 +275,20 @@ struct LatentDraws {
   std::uint64_t seed;
   std::uint32_t stream;
   int d;
+  const std::uint32_t* clock = nullptr;
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
+    const long skipped = first + (clock ? static_cast<long>(*clock) * count : 0);
     const long problem = item / blocks, begin = item % blocks * kFlowBlock;
     const int size = static_cast<int>(stride - begin < kFlowBlock ? stride - begin : kFlowBlock);
     for_pairs(team, d, size, [&](int k, int i) {
       const long draw = begin + i;
       z[(problem * d + k) * stride + draw] =
-          draw < count ? standard_normal<Real>(seed, stream, numbers[problem], static_cast<std::uint32_t>(first + draw),
-                                               static_cast<std::uint32_t>(k))
-                       : Real(0);
+          draw < count
+              ? standard_normal<Real>(seed, stream, numbers[problem], static_cast<std::uint32_t>(skipped + draw),
+                                      static_cast<std::uint32_t>(k))
+              : Real(0);
     });
   }
 };

@@ -5,7 +5,14 @@
 namespace vida {
 
 /// Uses of random numbers. Each has a stream of its own, so that two filters see the same data.
-enum class Stream : std::uint32_t { truth = 1, observation_noise = 2, initial_state = 3, filter = 4, training = 5 };
+enum class Stream : std::uint32_t {
+  truth = 1,
+  observation_noise = 2,
+  initial_state = 3,
+  filter = 4,
+  training = 5,
+  validation = 6
+};
 
 /// Address of a draw. Philox 4x32-10 (Salmon et al. 2011) maps it to bits; there is no state to carry, so a draw is the
 /// same alone, in any batch, in any split over threads.

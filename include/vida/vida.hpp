@@ -7,6 +7,7 @@
 #include "vida/error.hpp"
 #include "vida/filter.hpp"
 #include "vida/flow.hpp"
+#include "vida/flow_training.hpp"
 #include "vida/gain.hpp"
 #include "vida/gaussian_vi.hpp"
 #include "vida/lorenz96.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +19,13 @@ struct Shape {
   std::size_t scratch_bytes = 0;
 };
 
+/// Launches that were recorded once and can be queued again as one.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void play() = 0;
+};
+
 /// The part of a backend that is not a template. host/ and cuda/ implement it; a Device owns one. Copies and launches
 /// are ordered: each sees the results of the ones before it. Only download() and wait() return after the work is done.
 class Executor {
@@ -29,6 +37,9 @@ class Executor {
   virtual void download(void* host, const void* device, std::size_t bytes) = 0;
   virtual void clear(void* device, std::size_t bytes) = 0;  ///< sets every byte to zero
   virtual void wait() = 0;
+  /// `work` only launches and clears; it has run once before, so that nothing is set up in it, and what it refers to
+  /// outlives the recording. A CUDA graph; on the CPU play() calls it.
+  virtual std::unique_ptr<Recording> record(std::function<void()> work) = 0;
   virtual bool is_cuda() const = 0;
   virtual int threads() const = 0;
   virtual std::string name() const = 0;

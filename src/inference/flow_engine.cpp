@@ -4,7 +4,6 @@
 #include <numbers>
 #include <numeric>
 
-#include "adam.cuh"
 #include "backend/gemm.hpp"
 #include "flow.cuh"
 
@@ -55,18 +54,24 @@ void FlowEngine<Real>::set_count(long count, long total) {
 }
 
 template <class Real>
-void FlowEngine<Real>::draw(const FlowDraws& draws) {
+void FlowEngine<Real>::set_numbers(const std::vector<std::uint32_t>& numbers) {
+  numbers_.upload(numbers);
+  numbered_ = true;
+  first_problem_ = 0;
+}
+
+template <class Real>
+void FlowEngine<Real>::draw(const FlowDraws& draws, const std::uint32_t* clock) {
   if (!numbered_ || first_problem_ != draws.first_problem) {
     std::vector<std::uint32_t> numbers(count_of(problems_));
     std::iota(numbers.begin(), numbers.end(), draws.first_problem);
-    numbers_.upload(numbers);
+    set_numbers(numbers);
     first_problem_ = draws.first_problem;
-    numbered_ = true;
   }
   const long blocks = blocks_of(stride_, kFlowBlock);
   launch(executor_, {.items = problems_ * blocks},
          LatentDraws<Real>{input(), numbers_.data(), stride_, count_, blocks, draws.first, draws.seed,
-                           static_cast<std::uint32_t>(draws.stream), shape().dimension});
+                           static_cast<std::uint32_t>(draws.stream), shape().dimension, clock});
 }
 
 /// nets(layer) <- the outputs of both nets, without their last biases, from the kept coordinates and the context.
@@ -246,31 +251,25 @@ void FlowEngine<Real>::reverse_terms(const FlowTarget<Real>& target, FlowGradien
 }
 
 template <class Real>
-void FlowEngine<Real>::add_values(std::vector<double>& sums) {
-  const long shards = blocks_of(count_, kFlowShard);
-  using Kernel = ShardSums<Real>;
-  launch(executor_, {.items = problems_ * shards, .scratch_bytes = Kernel::scratch_bytes()},
-         Kernel{values(), shard_sums_.data(), stride_, count_, shards});
-  std::vector<Real> host(count_of(problems_ * shards));
-  shard_sums_.download(host.data(), host.size());
-  for (long p = 0; p < problems_; ++p)
-    for (long s = 0; s < shards; ++s) sums[count_of(p)] += static_cast<double>(host[count_of(p * shards + s)]);
+long FlowEngine<Real>::shards() const {
+  return blocks_of(count_, kFlowShard);
 }
 
 template <class Real>
-void FlowEngine<Real>::adam(double rate, long t, double beta1, double beta2, double epsilon) {
-  const long count = problems_ * parameter_count_;
-  if (!first_moment_.size())
-    for (auto* moment : {&first_moment_, &second_moment_}) {
-      *moment = Buffer<Real>(executor_, count_of(count));
-      moment->clear();
-    }
-  const double root = std::sqrt(1 - std::pow(beta2, static_cast<double>(t)));
-  const double step = rate * root / (1 - std::pow(beta1, static_cast<double>(t)));
-  launch(executor_, {.items = blocks_of(count, kAdamBlock)},
-         AdamUpdate<Real>{parameters(), first_moment_.data(), second_moment_.data(), gradient(), count,
-                          static_cast<Real>(beta1), static_cast<Real>(beta2), static_cast<Real>(step),
-                          static_cast<Real>(epsilon * root), Real(1)});
+const Real* FlowEngine<Real>::sum_shards() {
+  using Kernel = ShardSums<Real>;
+  launch(executor_, {.items = problems_ * shards(), .scratch_bytes = Kernel::scratch_bytes()},
+         Kernel{values(), shard_sums_.data(), stride_, count_, shards()});
+  return shard_sums_.data();
+}
+
+template <class Real>
+void FlowEngine<Real>::add_values(std::vector<double>& sums) {
+  sum_shards();
+  std::vector<Real> host(count_of(problems_ * shards()));
+  shard_sums_.download(host.data(), host.size());
+  for (long p = 0; p < problems_; ++p)
+    for (long s = 0; s < shards(); ++s) sums[count_of(p)] += static_cast<double>(host[count_of(p * shards() + s)]);
 }
 
 template class FlowEngine<float>;

@@ -31,8 +31,10 @@ class FlowEngine {
 
   /// The chunk holds `count` samples; `total` is what means are over.
   void set_count(long count, long total);
-  /// input() <- latent draws.
-  void draw(const FlowDraws& draws);
+  /// Which problem's draws each flow of the batch gets; without a call these are first_problem, first_problem + 1, ...
+  void set_numbers(const std::vector<std::uint32_t>& numbers);
+  /// input() <- latent draws. `clock`: device memory, so many times count() draws are skipped.
+  void draw(const FlowDraws& draws, const std::uint32_t* clock = nullptr);
 
   void forward() { pass(false); }
   void inverse() { pass(true); }
@@ -47,8 +49,9 @@ class FlowEngine {
   /// Sums of values() over shards of the samples, in double and index order, added to `sums` [problem].
   void add_values(std::vector<double>& sums);
 
-  /// One step of Adam on all parameters; t counts from 1. The moments start at zero.
-  void adam(double rate, long t, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8);
+  /// Sums of values() over shards of the samples, [problem, shards()], left on the device.
+  const Real* sum_shards();
+  long shards() const;
 
  private:
   const FlowShape& shape() const { return layout_.shape; }
@@ -80,7 +83,7 @@ class FlowEngine {
   bool training_;
   long count_ = 0, stride_ = 0;
   Real* parameters_;
-  Buffer<Real> gradient_, first_moment_, second_moment_;
+  Buffer<Real> gradient_;
   Buffer<Real> states_, nets_, hidden_, context_, log_det_, values_, weights_, shard_sums_;
   Buffer<Real> deltas_[2], net_deltas_, gradient_x_, context_gradient_, log_density_, slope_;
   Buffer<std::uint32_t> numbers_;

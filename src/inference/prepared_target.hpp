@@ -25,11 +25,12 @@ template <class Real>
 struct JointBatch {
   long count = 0, stride = 0;  // stride: at least count, a multiple of kDrawStride
   std::uint64_t seed = 0;
-  long first = 0;          // number of the first draw
-  std::uint32_t step = 0;  // tells apart the batches of a training run
-  Real* u = nullptr;       // [d, stride]
-  Real* noise = nullptr;   // [p, stride], work
-  Real* y = nullptr;       // [p, stride]
+  long first = 0;                        // number of the first draw
+  std::uint32_t step = 0;                // tells apart the batches of a training run
+  const std::uint32_t* clock = nullptr;  // device memory, added to step; null: nothing
+  Real* u = nullptr;                     // [d, stride]
+  Real* noise = nullptr;                 // [p, stride], work
+  Real* y = nullptr;                     // [p, stride]
 };
 
 template <class Real>
@@ -38,6 +39,8 @@ class PreparedTarget {
   virtual ~PreparedTarget() = default;
   virtual void evaluate(const PointBatch<Real>& batch) = 0;
   virtual void simulate(const JointBatch<Real>& batch) = 0;
+  /// False when evaluate() leaves the device, so that it cannot be part of a recording.
+  virtual bool recordable() const { return true; }
 };
 
 template <class Real>

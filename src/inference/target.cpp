@@ -62,7 +62,7 @@ class MapTarget final : public KernelTarget<kernels::GaussianPosterior<Map>> {
   void normals(const JointBatch<Real>& batch, long rows, Real* to, Stream stream) {
     launch(this->executor_, {.items = (batch.count + kernels::kNormalBlock - 1) / kernels::kNormalBlock},
            kernels::StandardNormals<Real>{to, rows, batch.stride, batch.count, batch.first, batch.seed,
-                                          static_cast<std::uint32_t>(stream), batch.step});
+                                          static_cast<std::uint32_t>(stream), batch.step, batch.clock});
   }
 };
 

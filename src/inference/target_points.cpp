@@ -76,7 +76,8 @@ JointDraws simulate(const Device& device, const Target& target, long count, std:
   const long d = target.dimension(), p = target.observations(), stride = round_up(count, kDrawStride);
   const auto take = [&](long rows) { return Buffer<double>(executor, static_cast<std::size_t>(rows * stride)); };
   Buffer<double> u = take(d), noise = take(p), y = take(p);
-  prepare<double>(target, executor)->simulate({count, stride, seed, first, 0, u.data(), noise.data(), y.data()});
+  prepare<double>(target, executor)
+      ->simulate({count, stride, seed, first, 0, nullptr, u.data(), noise.data(), y.data()});
   const auto transposed = [&](const Buffer<double>& from, long rows) {
     const auto columns = from.download();
     Matrix result({count, rows});

@@ -35,6 +35,8 @@ class PreparedUserTarget final : public PreparedTarget<Real> {
     throw InvalidArgument(fmt::format("target {}: it has no forward map to draw observations from.", name_));
   }
 
+  bool recordable() const override { return false; }
+
  private:
   static std::size_t size(long value) { return static_cast<std::size_t>(value); }
   std::vector<Real> fetched(const Real* from, long count) {

@@ -206,6 +206,31 @@ std::vector<double> flow_shards(const Device& device) {
   return numbers;
 }
 
+/// Training by both objectives: a recorded step, validation, and a problem that ends at its last good parameters.
+template <class Real>
+std::vector<double> flow_training(const Device& device) {
+  constexpr auto precision = sizeof(Real) == 8 ? Precision::float64 : Precision::float32;
+  FlowTrainingOptions options{.precision = precision, .steps = 4, .draws = 40, .validate_every = 2};
+  options.validation_draws = 50;
+  const auto linear = linear_gaussian(matrix(5, 10, 0.5), 0.2);
+  Matrix y = matrix(2, 5, 1);
+  y(1, 0) = 1e300;  // its square is no number
+  FlowShape shape{.dimension = 10, .layers = 2, .hidden = 20};
+  std::vector<double> numbers;
+  const auto take = [&](const FlowFit& fit) {
+    append(numbers, fit.parameters);
+    append(numbers, fit.validation);
+    append(numbers, fit.losses);
+    numbers.push_back(static_cast<double>(fit.flagged_at));
+  };
+  for (const FlowFit& fit : fit_flow(device, *linear, y, shape, options)) take(fit);
+  shape.context = 5;
+  take(fit_amortized_flow(device, *linear, shape, options));
+  for (double& number : numbers)
+    if (!std::isfinite(number)) number = -1;  // to be compared
+  return numbers;
+}
+
 }  // namespace
 
 const std::vector<Workload>& all() {
@@ -234,6 +259,8 @@ const std::vector<Workload>& all() {
       {"flows", flows<double>},
       {"flows_float32", flows<float>},
       {"flow_shards", flow_shards},
+      {"flow_training", flow_training<double>},
+      {"flow_training_float32", flow_training<float>},
       {"ensemble_teams_float32", [](const Device& d) { return ensemble(d, 7, Precision::float32); }},
   };
   return list;

@@ -3,10 +3,10 @@
 
 #include <cstdio>
 
+#include "adam.cuh"
 #include "ekf.cuh"
 #include "ensemble_statistics.cuh"
 #include "ensemble_steps.cuh"
-#include "flow.cuh"
 #include "gain_backward.cuh"
 #include "gaussian_vi.cuh"
 #include "lorenz96_maps.cuh"
@@ -49,7 +49,11 @@ void print_kernels(const char* real) {
   print("KlToReference", real, KlToReference<Real>::scratch_bytes(s));
   print("StandardNormals", real, 0);
   print("GaussianStep", real, GaussianStep<Real>::scratch_bytes(GaussianLayout{.d = kSize, .full = 1}));
-  for (const char* name : {"BiasLeakyRelu", "SampleWeights", "LatentDraws", "AdamUpdate"}) print(name, real, 0);
+  for (const char* name :
+       {"BiasLeakyRelu", "SampleWeights", "LatentDraws", "AdamControl", "AdamUpdate", "CopyMarked", "SpreadJointDraws"})
+    print(name, real, 0);
+  print("AdvanceClock", real, 0, 32);
+  print("GradientSquares", real, GradientSquares<Real>::scratch_bytes());
   print("LeakyReluBackward", real, LeakyReluBackward<Real>::scratch_bytes());
   print("ShardSums", real, ShardSums<Real>::scratch_bytes());
   print("Lorenz96Maps", real, Lorenz96Maps<Real>::scratch_bytes(kSize, kSize, 1, Lorenz96Map::jacobian));

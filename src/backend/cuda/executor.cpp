@@ -71,6 +71,45 @@ void CudaExecutor::clear(void* device, std::size_t bytes) {
 
 void CudaExecutor::wait() { check(cudaStreamSynchronize(stream_), "waiting for the GPU"); }
 
+namespace {
+
+class GraphRecording final : public Recording {
+ public:
+  GraphRecording(const CudaExecutor& gpu, cudaGraph_t graph) : gpu_(gpu) {
+    const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(status, "preparing a CUDA graph");
+  }
+  ~GraphRecording() override {
+    cudaStreamSynchronize(gpu_.stream());
+    cudaGraphExecDestroy(graph_);
+  }
+  void play() override {
+    gpu_.make_current();
+    check(cudaGraphLaunch(graph_, gpu_.stream()), "launching a CUDA graph");
+  }
+
+ private:
+  const CudaExecutor& gpu_;
+  cudaGraphExec_t graph_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Recording> CudaExecutor::record(std::function<void()> work) {
+  make_current();
+  check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording a CUDA graph");
+  cudaGraph_t graph = nullptr;
+  try {
+    work();
+  } catch (...) {
+    if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
+    throw;
+  }
+  check(cudaStreamEndCapture(stream_, &graph), "recording a CUDA graph");
+  return std::make_unique<GraphRecording>(*this, graph);
+}
+
 std::string CudaExecutor::name() const { return fmt::format("cuda:{}", index_); }
 
 std::byte* CudaExecutor::spill(std::size_t bytes) {

@@ -17,6 +17,7 @@ class CudaExecutor final : public Executor {
   void download(void* host, const void* device, std::size_t bytes) override;
   void clear(void* device, std::size_t bytes) override;
   void wait() override;
+  std::unique_ptr<Recording> record(std::function<void()> work) override;
   bool is_cuda() const override { return true; }
   int threads() const override { return 1; }
   std::string name() const override;

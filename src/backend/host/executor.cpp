@@ -65,6 +65,15 @@ std::byte* HostExecutor::scratch(int thread, std::size_t bytes) {
   return bytes ? scratch_ + static_cast<std::size_t>(thread) * scratch_bytes_ : nullptr;
 }
 
+std::unique_ptr<Recording> HostExecutor::record(std::function<void()> work) {
+  struct Called final : Recording {
+    explicit Called(std::function<void()> function) : work(std::move(function)) {}
+    void play() override { work(); }
+    std::function<void()> work;
+  };
+  return std::make_unique<Called>(std::move(work));
+}
+
 std::unique_ptr<Executor> make_executor(const DeviceOptions& options) {
   return std::make_unique<HostExecutor>(options);
 }

@@ -15,6 +15,7 @@ class HostExecutor final : public Executor {
   void upload(void* device, const void* host, std::size_t bytes) override;
   void download(void* host, const void* device, std::size_t bytes) override;
   void clear(void* device, std::size_t bytes) override;
+  std::unique_ptr<Recording> record(std::function<void()> work) override;
   void wait() override {}
   bool is_cuda() const override { return false; }
   int threads() const override { return threads_; }
