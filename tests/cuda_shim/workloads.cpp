@@ -210,12 +210,12 @@ std::vector<double> flow_shards(const Device& device) {
 template <class Real>
 std::vector<double> flow_training(const Device& device) {
   constexpr auto precision = sizeof(Real) == 8 ? Precision::float64 : Precision::float32;
-  FlowTrainingOptions options{.precision = precision, .steps = 4, .draws = 40, .validate_every = 2};
-  options.validation_draws = 50;
+  FlowTrainingOptions options{.precision = precision, .steps = 3, .draws = 40, .validate_every = 3};
+  options.validation_draws = 40;
   const auto linear = linear_gaussian(matrix(5, 10, 0.5), 0.2);
   Matrix y = matrix(2, 5, 1);
   y(1, 0) = 1e300;  // its square is no number
-  FlowShape shape{.dimension = 10, .layers = 2, .hidden = 20};
+  FlowShape shape{.dimension = 10, .layers = 1, .hidden = 20, .depth = 1};
   std::vector<double> numbers;
   const auto take = [&](const FlowFit& fit) {
     append(numbers, fit.parameters);

@@ -98,7 +98,7 @@ class GraphRecording final : public Recording {
 
 std::unique_ptr<Recording> CudaExecutor::record(std::function<void()> work) {
   make_current();
-  check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording a CUDA graph");
+  check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeGlobal), "recording a CUDA graph");
   cudaGraph_t graph = nullptr;
   try {
     work();
