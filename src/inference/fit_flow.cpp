@@ -13,7 +13,7 @@ namespace vida {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr long kPilot = 16384;  // draws whose mean and deviation standardise the context
+constexpr long kPilot = 4096;  // draws whose mean and deviation standardise the context
 
 std::size_t count_of(long elements) { return static_cast<std::size_t>(elements); }
 
