@@ -21,6 +21,10 @@ void check_written(int status, const std::filesystem::path& path, const std::str
   if (status != NC_NOERR) throw WriteError(fmt::format("'{}': {}: {}", path.string(), what, nc_strerror(status)));
 }
 
+long product(const std::vector<long>& extents) {
+  return std::accumulate(extents.begin(), extents.end(), 1L, std::multiplies<>());
+}
+
 /// Chunks near 1 MB along the slowest axes, so that one cycle or one run can be read without the rest.
 std::vector<std::size_t> chunk_sizes(const std::vector<long>& extents) {
   std::vector<std::size_t> chunks(extents.begin(), extents.end());
@@ -80,19 +84,40 @@ std::vector<long> NetcdfReader::shape(const std::string& name) const {
   return extents;
 }
 
-std::vector<double> NetcdfReader::values(const std::string& name) const {
+int NetcdfReader::numeric_variable(const std::string& name) const {
   const int id = variable(name);
   nc_type type = NC_NAT;
   check(nc_inq_vartype(file_, id, &type), where(), name);
   if (type == NC_CHAR || type > NC_UINT64 || type == NC_STRING)
     throw FileError(fmt::format("{}: variable '{}' is not numeric.", where(), name));
-  const auto extents = shape(name);
-  std::vector<double> data(std::accumulate(extents.begin(), extents.end(), 1L, std::multiplies<>()));
-  if (!data.empty()) check(nc_get_var_double(file_, id, data.data()), where(), name);
+  return id;
+}
+
+void NetcdfReader::fill_with_nan(int id, std::vector<double>& data) const {
   double fill = 0;
   if (nc_get_att_double(file_, id, "_FillValue", &fill) == NC_NOERR && !std::isnan(fill))
     for (double& value : data)
       if (value == fill) value = std::numeric_limits<double>::quiet_NaN();
+}
+
+std::vector<double> NetcdfReader::values(const std::string& name) const {
+  const int id = numeric_variable(name);
+  std::vector<double> data(static_cast<std::size_t>(product(shape(name))));
+  if (!data.empty()) check(nc_get_var_double(file_, id, data.data()), where(), name);
+  fill_with_nan(id, data);
+  return data;
+}
+
+std::vector<double> NetcdfReader::slab(const std::string& name, const std::vector<long>& start,
+                                       const std::vector<long>& extents) const {
+  const int id = numeric_variable(name);
+  const std::vector<std::size_t> begin(start.begin(), start.end()), count(extents.begin(), extents.end());
+  if (start.size() != shape(name).size() || start.size() != extents.size())
+    throw InvalidArgument(fmt::format("a part of '{}' is told by {} and {} numbers; it has {} axes.", name,
+                                      start.size(), extents.size(), shape(name).size()));
+  std::vector<double> data(static_cast<std::size_t>(product(extents)));
+  if (!data.empty()) check(nc_get_vara_double(file_, id, begin.data(), count.data(), data.data()), where(), name);
+  fill_with_nan(id, data);
   return data;
 }
 
@@ -139,7 +164,7 @@ void NetcdfWriter::attribute(const std::string& name, long value) {
   check_written(nc_put_att_long(file_, NC_GLOBAL, name.c_str(), NC_INT64, 1, &value), path_, name);
 }
 
-int NetcdfWriter::define(const std::string& name, int type, const std::vector<std::string>& dims,
+int NetcdfWriter::define(const std::string& name, int type, Layout layout, const std::vector<std::string>& dims,
                          const std::vector<long>& extents, const Description& description) {
   std::vector<int> ids;
   for (std::size_t axis = 0; axis < dims.size(); ++axis) {
@@ -157,7 +182,10 @@ int NetcdfWriter::define(const std::string& name, int type, const std::vector<st
   }
   int id = 0;
   check_written(nc_def_var(file_, name.c_str(), type, static_cast<int>(ids.size()), ids.data(), &id), path_, name);
-  if (!ids.empty()) {
+  if (layout == Layout::plain) {
+    check_written(nc_def_var_chunking(file_, id, NC_CONTIGUOUS, nullptr), path_, name);
+    check_written(nc_def_var_fill(file_, id, NC_NOFILL, nullptr), path_, name);  // or all is written twice
+  } else if (!ids.empty()) {
     check_written(nc_def_var_chunking(file_, id, NC_CHUNKED, chunk_sizes(extents).data()), path_, name);
     check_written(nc_def_var_deflate(file_, id, 1, 1, 1), path_, name);
   }
@@ -173,14 +201,45 @@ int NetcdfWriter::define(const std::string& name, int type, const std::vector<st
 
 void NetcdfWriter::put(const std::string& name, const std::vector<std::string>& dims, const std::vector<long>& extents,
                        std::span<const double> values, const Description& description) {
-  const int id = define(name, NC_DOUBLE, dims, extents, description);
+  const int id = define(name, NC_DOUBLE, Layout::compressed, dims, extents, description);
   check_written(nc_put_var_double(file_, id, values.data()), path_, name);
 }
 
 void NetcdfWriter::put(const std::string& name, const std::vector<std::string>& dims, const std::vector<long>& extents,
                        std::span<const long> values, const Description& description) {
-  const int id = define(name, NC_INT64, dims, extents, description);
+  const int id = define(name, NC_INT64, Layout::compressed, dims, extents, description);
   check_written(nc_put_var_long(file_, id, values.data()), path_, name);
+}
+
+void NetcdfWriter::define(const std::string& name, const std::vector<std::string>& dims,
+                          const std::vector<long>& extents, Storage storage, const Description& description) {
+  define(name, storage == Storage::float32 ? NC_FLOAT : NC_DOUBLE, Layout::plain, dims, extents, description);
+}
+
+NetcdfWriter::Slab NetcdfWriter::slab(const std::string& name, const std::vector<long>& start,
+                                      const std::vector<long>& extents, std::size_t values) const {
+  Slab result{0, {start.begin(), start.end()}, {extents.begin(), extents.end()}};
+  int rank = 0;
+  check_written(nc_inq_varid(file_, name.c_str(), &result.id), path_, name);
+  check_written(nc_inq_varndims(file_, result.id, &rank), path_, name);
+  if (std::ssize(start) != rank || std::ssize(extents) != rank || product(extents) != static_cast<long>(values))
+    throw InvalidArgument(
+        fmt::format("a part of '{}' with {} axes was given {} and {} numbers for its place, and {} "
+                    "values.",
+                    name, rank, start.size(), extents.size(), values));
+  return result;
+}
+
+void NetcdfWriter::put_slab(const std::string& name, const std::vector<long>& start, const std::vector<long>& extents,
+                            std::span<const float> values) {
+  const Slab part = slab(name, start, extents, values.size());
+  check_written(nc_put_vara_float(file_, part.id, part.start.data(), part.count.data(), values.data()), path_, name);
+}
+
+void NetcdfWriter::put_slab(const std::string& name, const std::vector<long>& start, const std::vector<long>& extents,
+                            std::span<const double> values) {
+  const Slab part = slab(name, start, extents, values.size());
+  check_written(nc_put_vara_double(file_, part.id, part.start.data(), part.count.data(), values.data()), path_, name);
 }
 
 void NetcdfWriter::close() {

@@ -26,6 +26,9 @@ class NetcdfReader {
   std::vector<long> shape(const std::string& name) const;
   /// Every value, row-major; the file's _FillValue becomes NaN. Throws FileError when it is missing or not numeric.
   std::vector<double> values(const std::string& name) const;
+  /// The part that begins at `start` and has `extents`, row-major; otherwise as values().
+  std::vector<double> slab(const std::string& name, const std::vector<long>& start,
+                           const std::vector<long>& extents) const;
   double scalar(const std::string& name) const;
   /// An array of exactly this rank. Throws FileError with both ranks otherwise.
   template <int Rank>
@@ -45,6 +48,8 @@ class NetcdfReader {
 
  private:
   int variable(const std::string& name) const;
+  int numeric_variable(const std::string& name) const;
+  void fill_with_nan(int id, std::vector<double>& data) const;
   void require_rank(const std::string& name, int rank) const;
 
   /// "observations.file: 'obs.nc'", as messages begin.
@@ -62,7 +67,11 @@ struct Description {
   std::string coordinates = {};  ///< names of auxiliary coordinates, space separated
 };
 
-/// A NetCDF-4 file being written. Define everything through put(); dimensions appear at their first use.
+/// How numbers are stored.
+enum class Storage { float32, float64 };
+
+/// A NetCDF-4 file being written. Define everything through put(), or through define() and put_slab() where the values
+/// come piece by piece; dimensions appear at their first use.
 class NetcdfWriter {
  public:
   explicit NetcdfWriter(const std::filesystem::path& path);
@@ -85,12 +94,30 @@ class NetcdfWriter {
     put(name, dims, {values.extents().begin(), values.extents().end()},
         std::span<const double>(values.data(), static_cast<std::size_t>(values.size())), description);
   }
+  /// Defines a variable for put_slab(). It is stored as it is, without compression: what comes in pieces is large and
+  /// comes fast.
+  void define(const std::string& name, const std::vector<std::string>& dims, const std::vector<long>& extents,
+              Storage storage, const Description& description);
+  /// Writes the part of a variable that begins at `start` and has `extents`. Every value of it must be written once
+  /// before close(). Throws InvalidArgument when the part and the values do not agree.
+  void put_slab(const std::string& name, const std::vector<long>& start, const std::vector<long>& extents,
+                std::span<const float> values);
+  void put_slab(const std::string& name, const std::vector<long>& start, const std::vector<long>& extents,
+                std::span<const double> values);
   /// Flushes and closes; throws FileError when the disk refuses. The destructor closes without a word.
   void close();
 
  private:
-  int define(const std::string& name, int type, const std::vector<std::string>& dims, const std::vector<long>& extents,
-             const Description& description);
+  enum class Layout { compressed, plain };
+  int define(const std::string& name, int type, Layout layout, const std::vector<std::string>& dims,
+             const std::vector<long>& extents, const Description& description);
+  /// The variable, where a slab of it begins and how large it is, as NetCDF wants them.
+  struct Slab {
+    int id;
+    std::vector<std::size_t> start, count;
+  };
+  Slab slab(const std::string& name, const std::vector<long>& start, const std::vector<long>& extents,
+            std::size_t values) const;
 
   std::filesystem::path path_;
   int file_ = -1;

@@ -45,6 +45,36 @@ TEST(Netcdf, KeepsValuesShapesAndDescriptions) {
   EXPECT_THAT(message_of([&] { file.values("none"); }), HasSubstr("holds no variable 'none'"));
 }
 
+TEST(Netcdf, ASlabIsWrittenAndReadInPlace) {
+  const auto path = scratch("slabs.nc");
+  const std::vector<float> row = {0.5F, 1.5F, 2.5F};
+  const std::vector<double> column = {0.1, 0.2};
+  {
+    NetcdfWriter file(path);
+    file.define("x", {"row", "column"}, {2, 3}, Storage::float32, {"points"});
+    file.define("v", {"row"}, {2}, Storage::float64, {"values", "m"});
+    file.put_slab("x", {1, 0}, {1, 3}, std::span<const float>(row));
+    file.put_slab("x", {0, 0}, {1, 3}, std::span<const float>(row));
+    file.put_slab("v", {0}, {2}, std::span<const double>(column));
+    EXPECT_THAT(message_of([&] { file.put_slab("v", {0}, {3}, std::span<const double>(column)); }),
+                HasSubstr("a part of 'v' with 1 axes was given 1 and 1 numbers for its place, and 2 values"));
+    EXPECT_THAT(message_of([&] {
+                  file.put_slab("v", {0, 0}, {1, 2}, std::span<const double>(column));
+                }),
+                HasSubstr("a part of 'v' with 1 axes"));
+    EXPECT_THROW(file.put_slab("v", {1}, {2}, std::span<const double>(column)), WriteError);
+    EXPECT_THROW(file.define("w", {"row"}, {3}, Storage::float64, {}), Error);
+    file.close();
+  }
+  const NetcdfReader file(path);
+  EXPECT_EQ(file.values("x"), (std::vector<double>{0.5, 1.5, 2.5, 0.5, 1.5, 2.5}));
+  EXPECT_EQ(file.slab("x", {0, 1}, {2, 2}), (std::vector<double>{1.5, 2.5, 1.5, 2.5}));
+  EXPECT_EQ(file.values("v"), column);
+  EXPECT_EQ(file.text_attribute("v", "units"), "m");
+  EXPECT_THAT(message_of([&] { file.slab("x", {0}, {2}); }), HasSubstr("it has 2 axes"));
+  EXPECT_THROW(file.slab("x", {1, 0}, {2, 3}), FileError);
+}
+
 TEST(Netcdf, AFolderThatIsMissingIsAWriteError) { EXPECT_THROW(NetcdfWriter(scratch("none") / "x.nc"), WriteError); }
 
 TEST(DataFile, ReadsTheReferenceFiles) {
