@@ -5,6 +5,7 @@
 #include "vida/diagnostics.hpp"
 #include "vida/ensemble.hpp"
 #include "vida/error.hpp"
+#include "vida/evidence.hpp"
 #include "vida/filter.hpp"
 #include "vida/flow.hpp"
 #include "vida/flow_training.hpp"
