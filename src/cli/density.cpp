@@ -25,7 +25,7 @@ class Points {
     if (flow.conditional() && ((shape_.size() != 2 && shape_.size() != 3) || shape_.back() != d))
       throw fail(fmt::format("[point, {}], or [context, point, {}]", d, d));
     if (shape_.size() == 3 && shape_[0] != contexts)
-      throw fail(fmt::format("[context, point, {}] for the {} contexts that --context gives", d, contexts));
+      throw fail(fmt::format("[point, {}], or [{}, point, {}], a block for each context of --context", d, contexts, d));
     if (count() < 1) throw FileError(fmt::format("'{}' holds no point in x.", path.string()));
   }
 

@@ -331,7 +331,7 @@ TEST(Density, RefusesPointsThatDoNotFit) {
   at({4, 3}, kPlane, "'points.nc' holds x with shape [4, 3]; this flow needs [point, 2].");
   at({2, 4, 2}, kPlane, "'points.nc' holds x with shape [2, 4, 2]; this flow needs [point, 2].");
   at({4, 2}, kSeven, "'points.nc' holds x with shape [4, 2]; this flow needs [point, 7], or [context, point, 7].");
-  at({2, 4, 7}, kSeven, "needs [context, point, 7] for the 1 contexts that --context gives.");
+  at({2, 4, 7}, kSeven, "this flow needs [point, 7], or [1, point, 7], a block for each context of --context.");
   expect_refused(place, {"density", kPlane, "none.nc"}, "'none.nc' does not exist.");
   expect_refused(place, {"density", kPlane, kData + "/learn_gain_l96.nc"}, "holds no variable 'x'");
 }
