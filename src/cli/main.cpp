@@ -14,6 +14,15 @@
 
 namespace {
 
+void define_device(CLI::App& app, vida::DeviceOptions& device) {
+  app.add_option("--device", device.name, "auto, cpu, cuda or cuda:K (auto)")
+      ->envname("VIDA_DEVICE")
+      ->type_name("NAME");
+  app.add_option("--threads", device.threads, "CPU threads; 0 takes every core (0)")
+      ->envname("VIDA_THREADS")
+      ->type_name("N");
+}
+
 void define_run(CLI::App& app, vida::cli::RunOptions& options) {
   app.add_option("config", options.config, "configuration; 'vida init learn-gain' prints one")
       ->required()
@@ -23,14 +32,45 @@ void define_run(CLI::App& app, vida::cli::RunOptions& options) {
       ->expected(1)
       ->take_all();
   app.add_option("--out", options.out, "folder for the results (runs/<name of the configuration>)")->type_name("DIR");
-  app.add_option("--device", options.device.name, "auto, cpu, cuda or cuda:K (auto)")
-      ->envname("VIDA_DEVICE")
-      ->type_name("NAME");
-  app.add_option("--threads", options.device.threads, "CPU threads; 0 takes every core (0)")
-      ->envname("VIDA_THREADS")
-      ->type_name("N");
+  define_device(app, options.device);
   app.add_flag("--force", options.force, "replace a result that is already there");
   app.add_flag("--quiet", options.quiet, "no progress and no table; errors are still reported");
+}
+
+/// What sample and density share; `out` is the name of the result.
+void define_flow_command(CLI::App& app, vida::cli::FlowCommandOptions& options, const std::string& out) {
+  options.out = out;
+  app.add_option("--context", options.context,
+                 "numbers with commas between them, or a NetCDF file that holds context or y [.., c]; needed where the "
+                 "flow has a context")
+      ->type_name("A,B,..|FILE.nc");
+  app.add_option("--problem", options.problem, "which flow of a file of several (0)")->type_name("K");
+  app.add_option("--out", options.out, "file for the result (" + out + ")")->type_name("FILE.nc");
+  app.add_option("--precision", options.precision, "float32 or float64 (float32)")->type_name("TYPE");
+  define_device(app, options.device);
+  app.add_flag("--force", options.force, "replace a file that is already there");
+  app.add_flag("--quiet", options.quiet, "no last line; errors are still reported");
+}
+
+void define_sample(CLI::App& app, vida::cli::SampleOptions& options) {
+  app.add_option("flow", options.flow, "a trained flow")->required()->type_name("FLOW.safetensors");
+  app.add_option("--count", options.count, "draws, of each context")->required()->type_name("N");
+  app.add_option("--seed", options.seed, "draw i of context k follows from (seed, k, i) alone (0)")->type_name("S");
+  define_flow_command(app, options, "samples.nc");
+  app.footer(
+      "Writes x [draw, state] and log_density [draw]; for a flow with a context x [context, draw, state],\n"
+      "log_density [context, draw] and the contexts as y [context, feature].");
+}
+
+void define_density(CLI::App& app, vida::cli::DensityOptions& options) {
+  app.add_option("flow", options.flow, "a trained flow")->required()->type_name("FLOW.safetensors");
+  app.add_option("points", options.points, "holds x [point, state]; or [context, point, state]")
+      ->required()
+      ->type_name("POINTS.nc");
+  define_flow_command(app, options, "density.nc");
+  app.footer(
+      "Writes log_density [point]; for a flow with a context log_density [context, point] and the contexts as\n"
+      "y [context, feature]. Points [point, state] are then taken at every context.");
 }
 
 int command(int argc, char** argv) {
@@ -45,6 +85,12 @@ int command(int argc, char** argv) {
   vida::cli::RunOptions run_options;
   auto* run = app.add_subcommand("run", "run the job that a configuration describes");
   define_run(*run, run_options);
+  vida::cli::SampleOptions sample_options;
+  auto* sample = app.add_subcommand("sample", "draw from a trained flow");
+  define_sample(*sample, sample_options);
+  vida::cli::DensityOptions density_options;
+  auto* density = app.add_subcommand("density", "log density of a trained flow at given points");
+  define_density(*density, density_options);
   std::string example;
   auto* init = app.add_subcommand("init", "print a commented example configuration");
   init->add_option("name", example, "learn-gain, evaluate-gain, ensemble or gaussian-vi")
@@ -57,17 +103,21 @@ int command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
     const std::string word = argc > 1 ? argv[1] : "";
-    const std::vector<std::string> commands = {"run", "init", "list", "info"};
+    const std::vector<std::string> commands = {"run", "sample", "density", "init", "list", "info"};
     if (!word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end()) {
       const std::string near = vida::io::nearest(word, commands);
       fmt::print(stderr, "vida: {} is not a command; {}\n", word,
-                 near.empty() ? "expected run, init, list or info." : "did you mean " + near + "?");
+                 near.empty() ? "expected run, sample, density, init, list or info." : "did you mean " + near + "?");
       return vida::cli::kUsage;
     }
-    fmt::print(stderr, "vida: {}\n      'vida --help' and 'vida run --help' show what can be said.\n", error.what());
+    const std::string known = std::find(commands.begin(), commands.end(), word) != commands.end() ? word : "run";
+    fmt::print(stderr, "vida: {}\n      'vida --help' and 'vida {} --help' show what can be said.\n", error.what(),
+               known);
     return vida::cli::kUsage;
   }
   if (run->parsed()) return vida::cli::run(run_options);
+  if (sample->parsed()) return vida::cli::sample(sample_options);
+  if (density->parsed()) return vida::cli::density(density_options);
   if (init->parsed()) return vida::cli::init(example);
   return list->parsed() ? vida::cli::list() : vida::cli::info();
 }

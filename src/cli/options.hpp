@@ -25,7 +25,29 @@ struct RunOptions {
   bool force = false, quiet = false;
 };
 
+/// What `vida sample` and `vida density` have in common.
+struct FlowCommandOptions {
+  std::filesystem::path flow;
+  std::string context;  ///< numbers as in 0.1,0.2, or a file; empty: none
+  long problem = 0;
+  std::string precision = "float32";
+  std::string out;
+  DeviceOptions device;
+  bool force = false, quiet = false;
+};
+
+struct SampleOptions : FlowCommandOptions {
+  long count = 0;  ///< draws of each context
+  long seed = 0;
+};
+
+struct DensityOptions : FlowCommandOptions {
+  std::filesystem::path points;
+};
+
 int run(const RunOptions& options);
+int sample(const SampleOptions& options);
+int density(const DensityOptions& options);
 int init(const std::string& example);
 int list();
 int info();

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cli/device.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/options.hpp"
 #include "cli/progress.hpp"
@@ -7,25 +8,9 @@
 #include "io/files.hpp"
 #include "jobs/job.hpp"
 #include "report/figures.hpp"
-#include "vida/error.hpp"
 
 namespace vida::cli {
 namespace {
-
-/// The device, with one line on stderr when `auto` would have liked a GPU and this build could have used one.
-Device open_device(const DeviceOptions& options) {
-  const Device device = [&] {
-    try {
-      return Device(options);
-    } catch (const DeviceError& error) {
-      throw InvalidArgument(error.what());  // what was asked for is not there: a matter of usage
-    }
-  }();
-  if (options.name != "auto" || device.is_cuda()) return device;
-  const CudaStatus cuda = cuda_status();
-  if (cuda.built) fmt::print(stderr, "vida: {}; running on the CPU\n", cuda.reason);
-  return device;
-}
 
 void draw_figures(const std::filesystem::path& folder) {
   const auto figures = report::write_figures(folder);
