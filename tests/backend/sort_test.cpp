@@ -18,8 +18,8 @@ using namespace vida::testing;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// On either side of the stretches that the CPU sorts side by side, 2^14 pairs, and of the warps and tiles of a GPU.
-constexpr long kCounts[] = {0, 1, 2, 3, 31, 257, (1 << 14) - 1, 1 << 14, (1 << 14) + 1, 3 * (1 << 14) + 5, 200000};
+/// On either side of the warps, blocks and tiles of a GPU, and enough for several of each.
+constexpr long kCounts[] = {0, 1, 2, 3, 31, 257, 4097, 200000};
 
 template <class Real>
 std::vector<Real> keys_of(long count, double (*key)(double)) {

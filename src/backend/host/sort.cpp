@@ -1,69 +1,59 @@
 #include "backend/sort.hpp"
 
-#include <algorithm>
-
-#include "backend/host/launch.hpp"
-
-// A merge sort: stretches of kStretch pairs are sorted side by side, then neighbours are merged until one is left. A
-// stable order is unique, so the bits depend neither on the stretches nor on the threads.
+#include <array>
+#include <bit>
+#include <numeric>
+#include <type_traits>
 
 namespace vida::host {
 namespace {
 
-constexpr long kStretch = 1 << 14;  // 256 KiB of pairs, which the second cache holds
+constexpr int kDigitBits = 11;
+constexpr std::size_t kDigitValues = 1 << kDigitBits;  // a digit's counters fill half of the first cache
 
-template <class RealType>
+template <class Real>
 struct Pair {
-  using Real = RealType;
   Real key;
   std::int32_t value;
-  friend bool operator<(const Pair& a, const Pair& b) { return a.key < b.key; }
 };
 
-/// Gathers and sorts one stretch. Item: stretch.
+/// An integer that compares as the key does.
 template <class Real>
-struct SortStretch {
-  const Real* keys;
-  const std::int32_t* values;
-  Pair<Real>* pairs;
-  long count;
+auto ordered_bits(Real key) {
+  using Bits = std::conditional_t<sizeof(Real) == 8, std::uint64_t, std::uint32_t>;
+  constexpr Bits kSign = Bits{1} << (8 * sizeof(Real) - 1);
+  const Bits bits = std::bit_cast<Bits>(key + Real(0));  // the negative zero becomes the other one
+  return bits & kSign ? ~bits : bits | kSign;
+}
 
-  void operator()(Team, long item) const {
-    const long first = item * kStretch, last = std::min(count, first + kStretch);
-    for (long i = first; i < last; ++i) pairs[i] = {keys[i], values[i]};
-    std::stable_sort(pairs + first, pairs + last);
-  }
-};
-
-/// Merges two neighbours of `length` pairs, the last of which may be shorter or missing. Item: couple of neighbours.
 template <class Real>
-struct MergeNeighbours {
-  const Pair<Real>* from;
-  Pair<Real>* to;
-  long count, length;
-
-  void operator()(Team, long item) const {
-    const long first = item * 2 * length, middle = std::min(count, first + length);
-    const long last = std::min(count, middle + length);
-    std::merge(from + first, from + middle, from + middle, from + last, to + first);
-  }
-};
+std::size_t digit_of(Real key, std::size_t digit) {
+  return ordered_bits(key) >> (kDigitBits * digit) & (kDigitValues - 1);
+}
 
 }  // namespace
 
+/// A radix sort, digit by digit from the lowest: several times as quick as comparing 1e5 pairs.
 template <class Real>
 void sort_pairs(Executor& executor, Real* keys, std::int32_t* values, long count) {
   const Buffer<Pair<Real>> memory(executor, 2 * static_cast<std::size_t>(count));
-  Pair<Real>*sorted = memory.data(), *other = sorted + count;
-  const auto pieces = [&](long length) { return (count + length - 1) / length; };
-  host::launch(executor, {.items = pieces(kStretch)}, SortStretch<Real>{keys, values, sorted, count});
-  for (long length = kStretch; length < count; length *= 2) {
-    host::launch(executor, {.items = pieces(2 * length)}, MergeNeighbours<Real>{sorted, other, count, length});
-    std::swap(sorted, other);
+  Pair<Real>*from = memory.data(), *to = from + count;
+  constexpr std::size_t kDigits = (8 * sizeof(Real) + kDigitBits - 1) / kDigitBits;
+  std::array<std::array<long, kDigitValues>, kDigits> counts{};
+  for (long i = 0; i < count; ++i) {
+    from[i] = {keys[i], values[i]};
+    for (std::size_t digit = 0; digit < kDigits; ++digit) ++counts[digit][digit_of(keys[i], digit)];
+  }
+  for (std::size_t digit = 0; digit < kDigits; ++digit) {
+    auto& next = counts[digit];
+    if (next[digit_of(from[0].key, digit)] == count) continue;  // the same in all keys
+    std::exclusive_scan(next.begin(), next.end(), next.begin(), 0L);
+    for (long i = 0; i < count; ++i) to[next[digit_of(from[i].key, digit)]++] = from[i];
+    std::swap(from, to);
   }
   for (long i = 0; i < count; ++i) {
-    keys[i] = sorted[i].key;
-    values[i] = sorted[i].value;
+    keys[i] = from[i].key;
+    values[i] = from[i].value;
   }
 }
 
