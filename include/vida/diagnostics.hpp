@@ -3,6 +3,7 @@
 #include <span>
 
 #include "vida/array.hpp"
+#include "vida/device.hpp"
 #include "vida/error.hpp"
 
 namespace vida {
@@ -32,8 +33,11 @@ struct ParetoSmoothed {
 /// S)) largest of S weights are replaced by the expected order statistics of the generalised Pareto law fitted to them
 /// (Zhang and Stephens 2009; k shrunk to (M k + 5) / (M + 10)), none larger than the largest raw weight. Weights equal
 /// to the (M + 1)-th largest are not in the tail; equal ones in the tail keep their order. Throws for fewer than 25
-/// draws.
+/// draws, or more than 2^31 - 1.
 ParetoSmoothed pareto_smoothed(std::span<const double> log_weights);
+
+/// The same, bit for bit, with the weights sorted on the device. Also throws OutOfMemory or DeviceError.
+ParetoSmoothed pareto_smoothed(const Device& device, std::span<const double> log_weights);
 
 /// 1 / sum w^2 of the normalised weights, between 1 and S (Kong 1992).
 double effective_sample_size(std::span<const double> log_weights);
@@ -69,6 +73,10 @@ struct ImportanceReport {
 /// All of the above for draws [draw, d]; use 1e5 draws or more, k-hat of a few thousand passes bad fits. Throws for
 /// fewer than 25.
 ImportanceReport importance_report(std::span<const double> log_weights, View<const double, 2> draws);
+
+/// The same, bit for bit, with the weights sorted on the device. Also throws OutOfMemory or DeviceError.
+ImportanceReport importance_report(const Device& device, std::span<const double> log_weights,
+                                   View<const double, 2> draws);
 
 // Simulation-based calibration (Talts, Betancourt, Simpson, Vehtari and Gelman 2018): when the truth is drawn from the
 // prior, data from the truth and L draws from the posterior, the rank of the truth among them is uniform on 0 .. L.

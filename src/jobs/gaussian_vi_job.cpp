@@ -69,7 +69,7 @@ Examination examine(const Device& device, const InverseProblems& problems, long 
   const std::span<const double> y(problems.observations.data() + index * p, size(p));
   const auto values = log_density(device, *problems.target, draws, y);
   for (long i = 0; i < count; ++i) log_weights[size(i)] += values[size(i)];
-  Examination result{importance_report(log_weights, draws), posterior_truth(problems, index), Matrix()};
+  Examination result{importance_report(device, log_weights, draws), posterior_truth(problems, index), Matrix()};
   const long kept = std::min(count, kPictured);
   result.draws = Matrix({kept, d});
   std::copy_n(draws.begin(), result.draws.size(), result.draws.begin());

@@ -167,6 +167,14 @@ cudaError_t launch(const cudaLaunchConfig_t& config, Call call) {
   });
 }
 
+cudaError_t launch_of_library(Stream* stream, const char* call, std::function<cudaError_t()> work) {
+  const std::lock_guard lock(mutex);
+  if (const cudaError_t error = obstacle()) return keep(error);
+  if (!is_usable(stream, call)) return keep(cudaErrorInvalidResourceHandle);
+  if (++launches == current.failing_launch) return keep(cudaErrorLaunchOutOfResources);
+  return add(stream, std::move(work));
+}
+
 }  // namespace cuda_shim
 
 using namespace cuda_shim;

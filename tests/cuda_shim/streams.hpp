@@ -50,4 +50,7 @@ cudaError_t add(Stream* stream, Operation operation);
 cudaError_t run_until(const std::function<bool()>& done);
 
 }  // namespace streams
+
+/// Queues what a library does in kernels of its own, and counts it as one launch. `call` names it in findings.
+cudaError_t launch_of_library(Stream* stream, const char* call, std::function<cudaError_t()> work);
 }  // namespace cuda_shim

@@ -231,6 +231,15 @@ std::vector<double> flow_training(const Device& device) {
   return numbers;
 }
 
+std::vector<double> importance(const Device& device) {
+  std::vector<double> log_weights;
+  for (long i = 0; i < 200; ++i) log_weights.push_back(3 * scattered(i));
+  const ParetoSmoothed smoothed = pareto_smoothed(device, log_weights);
+  std::vector<double> numbers{smoothed.k_hat};
+  append(numbers, smoothed.log_weights);
+  return numbers;
+}
+
 }  // namespace
 
 const std::vector<Workload>& all() {
@@ -256,6 +265,7 @@ const std::vector<Workload>& all() {
       {"gaussian_vi", [](const Device& d) { return gaussian_vi(d, Precision::float64); }},
       {"gaussian_vi_float32", [](const Device& d) { return gaussian_vi(d, Precision::float32); }},
       {"targets", targets},
+      {"importance", importance},
       {"flows", flows<double>},
       {"flows_float32", flows<float>},
       {"flow_shards", flow_shards},

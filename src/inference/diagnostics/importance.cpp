@@ -73,13 +73,26 @@ ImportanceMoments importance_moments(std::span<const double> log_weights, View<c
   return result;
 }
 
-ImportanceReport importance_report(std::span<const double> log_weights, View<const double, 2> draws) {
-  const ParetoSmoothed smoothed = pareto_smoothed(log_weights);
+namespace {
+
+ImportanceReport report_of(const ParetoSmoothed& smoothed, std::span<const double> log_weights,
+                           View<const double, 2> draws) {
   return {.elbo = evidence_lower_bound(log_weights),
           .log_evidence = log_evidence(log_weights),
           .k_hat = smoothed.k_hat,
           .effective_draws = effective_sample_size(smoothed.log_weights),
           .moments = importance_moments(smoothed.log_weights, draws)};
+}
+
+}  // namespace
+
+ImportanceReport importance_report(std::span<const double> log_weights, View<const double, 2> draws) {
+  return report_of(pareto_smoothed(log_weights), log_weights, draws);
+}
+
+ImportanceReport importance_report(const Device& device, std::span<const double> log_weights,
+                                   View<const double, 2> draws) {
+  return report_of(pareto_smoothed(device, log_weights), log_weights, draws);
 }
 
 }  // namespace vida
