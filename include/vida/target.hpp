@@ -42,6 +42,9 @@ JointDraws simulate(const Device& device, const Target& target, long count, std:
 std::vector<double> log_density(const Device& device, const Target& target, View<const double, 2> u,
                                 std::span<const double> y);
 
+/// The same for many problems at once. u: [problem, point, d]; observations: [problem, p]. Returns [problem, point].
+Matrix log_density(const Device& device, const Target& target, View<const double, 3> u, const Matrix& observations);
+
 /// log pi~(.; y) of one point at a time, on the CPU: what quadrature integrates.
 std::function<double(std::span<const double>)> log_density_function(std::shared_ptr<const Target> target,
                                                                     std::span<const double> y);

@@ -11,6 +11,8 @@ int list() {
   evaluate-gain        cost, gradient, means and scores of a given gain
   ensemble             integrate many trajectories and write their statistics
   gaussian-vi          fit a Gaussian to every posterior of a batch
+  flow-vi              fit a RealNVP flow to every posterior of a batch
+  amortized            train one flow that gives the posterior of every observation
 
 models
   lorenz96             dv_i/dt = (v_i+1 - v_i-2) v_i-1 - v_i + F on a ring

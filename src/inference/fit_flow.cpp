@@ -276,6 +276,7 @@ std::vector<FlowFit> fit_all(const Device& device, const Target& target, const M
                              const FlowTrainingProgress& progress) {
   const long problems = observations.extent(0), p = observations.extent(1);
   const long capacity = problems_at_once<Real>(device, shape, options, problems);
+  const double entropy = 0.5 * shape.dimension * (1 + std::log(2 * M_PI));  // of the latent law: makes losses -ELBO
   std::vector<FlowFit> fits;
   bool going = true;
   for (long first = 0; first < problems; first += capacity) {
@@ -296,10 +297,13 @@ std::vector<FlowFit> fit_all(const Device& device, const Target& target, const M
     FlowTrainingProgress part;
     if (progress || !going)
       part = [&](const FlowTrainingStatus& status) {
-        if (going) going = progress({done + size * status.share, status.loss});
+        if (going) going = progress({done + size * status.share, status.loss - entropy});
         return going;
       };
     auto some = train<Real>(device, shape, options, numbers, objective, part);
+    for (FlowFit& fit : some)
+      for (auto* values : {&fit.losses, &fit.validation})
+        for (double& value : *values) value -= entropy;
     fits.insert(fits.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
   }
   return fits;

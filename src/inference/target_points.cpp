@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "inference/prepared_target.hpp"
 #include "vida/target.hpp"
 
@@ -47,27 +49,39 @@ class PointEvaluator {
 
 }  // namespace
 
-std::vector<double> log_density(const Device& device, const Target& target, View<const double, 2> u,
-                                std::span<const double> y) {
-  const long count = u.extent(0), d = target.dimension();
-  check_observation(target, y);
-  if (u.extent(1) != d)
-    throw InvalidArgument(fmt::format("log_density: target {} takes points [point, {}]; got {}.", target.name(), d,
-                                      to_string<2>(u.extents())));
-  if (count == 0) return {};
+Matrix log_density(const Device& device, const Target& target, View<const double, 3> u, const Matrix& observations) {
+  const long problems = u.extent(0), count = u.extent(1), d = target.dimension(), p = target.observations();
+  if (u.extent(2) != d || observations.extents() != Extents<2>{problems, p})
+    throw InvalidArgument(
+        fmt::format("log_density: target {} takes points [problem, point, {}] and observations [problem, {}]; got {} "
+                    "and {}.",
+                    target.name(), d, p, to_string<3>(u.extents()), to_string<2>(observations.extents())));
+  Matrix result({problems, count});
+  if (result.empty()) return result;
   Executor& executor = device.executor();
   const long stride = round_up(count, kDrawStride);
-  std::vector<double> columns(static_cast<std::size_t>(d * stride), 0.0);
-  for (long i = 0; i < count; ++i)
-    for (long k = 0; k < d; ++k) columns[static_cast<std::size_t>(k * stride + i)] = u(i, k);
+  std::vector<double> columns(static_cast<std::size_t>(problems * d * stride), 0.0);
+  for (long j = 0; j < problems; ++j)
+    for (long i = 0; i < count; ++i)
+      for (long k = 0; k < d; ++k) columns[static_cast<std::size_t>((j * d + k) * stride + i)] = u(j, i, k);
   const auto points = uploaded(executor, columns);
-  const auto observations = uploaded(executor, std::vector<double>(y.begin(), y.end()));
-  Buffer<double> values(executor, static_cast<std::size_t>(stride)), gradient(executor, columns.size());
+  const auto y = uploaded(executor, std::vector<double>(observations.begin(), observations.end()));
+  Buffer<double> values(executor, static_cast<std::size_t>(problems * stride)), gradient(executor, columns.size());
   prepare<double>(target, executor)
-      ->evaluate({1, stride, points.data(), observations.data(), values.data(), gradient.data()});
-  auto result = values.download();
-  result.resize(static_cast<std::size_t>(count));
+      ->evaluate({problems, stride, points.data(), y.data(), values.data(), gradient.data()});
+  const auto padded = values.download();
+  for (long j = 0; j < problems; ++j) std::copy_n(padded.begin() + j * stride, count, &result(j, 0));
   return result;
+}
+
+std::vector<double> log_density(const Device& device, const Target& target, View<const double, 2> u,
+                                std::span<const double> y) {
+  check_observation(target, y);
+  Matrix observations({1, target.observations()});
+  std::copy(y.begin(), y.end(), observations.begin());
+  const Matrix values =
+      log_density(device, target, View<const double, 3>(u.data(), {1, u.extent(0), u.extent(1)}), observations);
+  return {values.begin(), values.end()};
 }
 
 JointDraws simulate(const Device& device, const Target& target, long count, std::uint64_t seed, long first) {

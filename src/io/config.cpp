@@ -46,7 +46,7 @@ std::string heading(const std::string& section, std::string& current) {
 
 Config::Config(const std::string& job) {
   for (const Setting* setting : settings_of(job))
-    if (setting->fallback) values_[setting->key] = *setting->fallback;
+    if (const auto value = setting->fallback_of(job)) values_[setting->key] = *value;
   values_["job"] = job;
 }
 
@@ -117,20 +117,11 @@ std::string example_config(const std::string& job) {
   std::string section;
   for (const Setting* setting : settings_of(job)) {
     text += heading(section_of(setting->key), section);
-    std::string value = "...";
-    if (setting->key == "job")
-      value = io::to_toml(Value(job));
-    else if (setting->fallback)
-      value = io::to_toml(*setting->fallback);
-    else if (setting->kind == Kind::path)
-      value = setting->key == "gain.file" ? "\"gain.nc\"" : "\"data.nc\"";
-    else if (setting->kind == Kind::indices)
-      value = "[0, 2, 4]";
-    else if (setting->key == "optimizer.step")
-      value = "1e-5";
-    else
-      value = io::to_toml(*find_setting("model." + name_of(setting->key))->fallback);
-    const std::string line = fmt::format("{}{} = {}", setting->fallback ? "" : "# ", name_of(setting->key), value);
+    const auto fallback = setting->fallback_of(job);
+    const std::string value = setting->key == "job" ? io::to_toml(Value(job))
+                              : fallback            ? io::to_toml(*fallback)
+                                                    : setting->fallback.example;
+    const std::string line = fmt::format("{}{} = {}", fallback ? "" : "# ", name_of(setting->key), value);
     const bool listed = setting->kind == Kind::text && setting->choices.size() > 1 && setting->key != "job";
     text += fmt::format("{:<30} # {}{}\n", line, setting->description, listed ? "; " + expectation(*setting) : "");
   }

@@ -23,7 +23,10 @@ std::string location(const fs::path& path, const toml::node& node) {
   return path.empty() ? "" : fmt::format("{}:{}: ", path.string(), node.source().begin.line);
 }
 
-/// The node as a Value. Throws InvalidArgument for a type that no setting has (a date, a boolean, a list of texts).
+bool is_number(const toml::node& node) { return node.is_number(); }
+
+/// The node as a Value; a matrix becomes its rows one after the other. Throws InvalidArgument for a type that no
+/// setting has (a date, a boolean, a list of texts).
 Value value_of(const std::string& key, const toml::node& node) {
   if (const auto* whole = node.as_integer()) return static_cast<long>(whole->get());
   if (const auto* real = node.as_floating_point()) return real->get();
@@ -35,6 +38,10 @@ Value value_of(const std::string& key, const toml::node& node) {
                                       setting ? expectation(*setting) : "a number or a text"));
   std::vector<double> numbers;
   for (const toml::node& item : *list) {
+    if (const auto* row = item.as_array(); row && std::all_of(row->begin(), row->end(), is_number)) {
+      for (const toml::node& entry : *row) numbers.push_back(*entry.value<double>());
+      continue;
+    }
     if (!item.is_number())
       throw InvalidArgument(fmt::format("{} is a list with an entry of type {}: expected {}.", key, type_name(item),
                                         setting ? expectation(*setting) : "numbers"));

@@ -64,10 +64,15 @@ const Setting* find_setting(const std::string& key) {
 const std::vector<std::string>& job_names() { return find_setting("job")->choices; }
 
 char job_letter(const std::string& job) {
-  if (job == "learn-gain") return 'l';
-  if (job == "evaluate-gain") return 'e';
-  if (job == "gaussian-vi") return 'g';
-  return job == "ensemble" ? 's' : 0;
+  static const std::map<std::string, char> letters = {{"learn-gain", 'l'},  {"evaluate-gain", 'e'}, {"ensemble", 's'},
+                                                      {"gaussian-vi", 'g'}, {"flow-vi", 'f'},       {"amortized", 'a'}};
+  const auto found = letters.find(job);
+  return found == letters.end() ? 0 : found->second;
+}
+
+std::optional<Value> Setting::fallback_of(const std::string& job) const {
+  const auto found = fallback.own.find(job_letter(job));
+  return found == fallback.own.end() ? fallback.common : found->second;
 }
 
 std::vector<const Setting*> settings_of(const std::string& job) {

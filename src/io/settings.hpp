@@ -1,8 +1,11 @@
 #pragma once
 
+#include <concepts>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,17 +26,38 @@ enum class Kind {
 /// May differ between the runs of a batch, or must be the same in all of them.
 enum class Scope { run, batch };
 
+/// What a setting is when the configuration does not say.
+struct Fallback {
+  template <class T>
+  requires std::constructible_from<Value, T> Fallback(T value, std::map<char, Value> own_values = {})
+      : common(Value(std::move(value))), own(std::move(own_values)) {}
+  /// The setting may be left out; `text` is how it could read, as TOML.
+  static Fallback none(std::string text) {
+    Fallback fallback(0L);
+    fallback.common.reset();
+    fallback.example = std::move(text);
+    return fallback;
+  }
+
+  std::optional<Value> common;
+  std::map<char, Value> own;  ///< of single jobs, where it differs
+  std::string example;
+};
+
 /// One line of the table that drives validation, defaults, example configurations and messages.
 struct Setting {
   std::string key;   ///< "section.name", or "name" at the top of the file
-  std::string jobs;  ///< which jobs have it: l(earn-gain), e(valuate-gain), s (ensemble)
+  std::string jobs;  ///< which jobs have it: letters as job_letter() gives them
   Kind kind = Kind::real;
   Scope scope = Scope::batch;
-  std::optional<Value> fallback;  ///< none: the setting may be left out
+  Fallback fallback = 0L;
   std::string description;
   std::vector<std::string> choices = {};  ///< "every:" stands for every:1, every:2, ...
   double minimum = -std::numeric_limits<double>::infinity();
   bool above = false;  ///< the minimum itself is not allowed
+
+  /// None: the setting may be left out.
+  std::optional<Value> fallback_of(const std::string& job) const;
 };
 
 const std::vector<Setting>& settings();

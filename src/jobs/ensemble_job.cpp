@@ -158,11 +158,4 @@ Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFo
   return outcome;
 }
 
-Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor) {
-  if (config.job() == "learn-gain") return learn_gain_job(device, config, folder, monitor);
-  if (config.job() == "evaluate-gain") return evaluate_gain_job(device, config, folder, monitor);
-  if (config.job() == "gaussian-vi") return gaussian_vi_job(device, config, folder, monitor);
-  return ensemble_job(device, config, folder, monitor);
-}
-
 }  // namespace vida::jobs

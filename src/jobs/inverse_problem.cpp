@@ -51,10 +51,10 @@ Matrix make_observations(const Device& device, const io::Config& config, const T
   }
   const io::Value& value = config.at("problem.observation");
   const auto* list = std::get_if<std::vector<double>>(&value);
-  if (!list || static_cast<long>(list->size()) != p)
+  if (!list || list->empty() || std::ssize(*list) % p != 0)
     throw InvalidArgument(fmt::format("problem.observation = {}: target {} needs a list of {} numbers.",
                                       io::to_toml(value), target.name(), p));
-  Matrix y({1, p});
+  Matrix y({std::ssize(*list) / p, p});
   std::copy(list->begin(), list->end(), y.begin());
   return y;
 }

@@ -38,6 +38,8 @@ Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::Ou
 Outcome ensemble_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
                         const Monitor& monitor);
+Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 /// The one that config.job() names.
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 

@@ -19,7 +19,8 @@ void remove_earlier(const fs::path& folder) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto name = entry.path().filename().string();
-    for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots", "posterior", "loss"})
+    for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots", "posterior", "loss",
+                               "latent", "weights", "calibration"})
       if (name.starts_with(std::string(figure) + ".") || name.starts_with(std::string(figure) + "-"))
         fs::remove(entry.path(), ignored);
   }
@@ -29,11 +30,10 @@ void remove_earlier(const fs::path& folder) {
 
 FigureReport write_figures(const fs::path& result_folder) {
   const io::NetcdfReader result(result_folder / "result.nc");
-  const std::string job = result.text_attribute("", "job");
   const bool is_ensemble = result.has("snapshots") || result.has("variance");
-  const auto figures = is_ensemble            ? ensemble_figures(result)
-                       : job == "gaussian-vi" ? inference_figures(result)
-                                              : gain_figures(result);
+  const auto figures = is_ensemble                ? ensemble_figures(result)
+                       : result.has("loss_floor") ? inference_figures(result)
+                                                  : gain_figures(result);
   const fs::path folder = result_folder / "figures";
   remove_earlier(folder);
   FigureReport report;

@@ -11,4 +11,9 @@ namespace vida::report {
 /// and the loss. Those whose data are missing are left out.
 std::vector<Figure> inference_figures(const io::NetcdfReader& result);
 
+/// The density with draws and contours of q, for each picture of the result.
+Figure posterior_figure(const io::NetcdfReader& file);
+/// T^-1 of draws of the posterior, or of the joint law, in its first two components.
+Figure latent_figure(const io::NetcdfReader& file);
+
 }  // namespace vida::report

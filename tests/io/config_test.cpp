@@ -24,8 +24,8 @@ TEST(Settings, EveryExampleHoldsItsDefaults) {
   for (const auto& job : job_names()) {
     const Config config = load(example_config(job));
     for (const Setting* setting : settings_of(job))
-      if (setting->fallback && setting->key != "job") {
-        EXPECT_EQ(config.at(setting->key), *setting->fallback) << setting->key;
+      if (const auto fallback = setting->fallback_of(job); fallback && setting->key != "job") {
+        EXPECT_EQ(config.at(setting->key), *fallback) << setting->key;
       }
   }
 }

@@ -1,0 +1,116 @@
+#include "jobs/examination.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "vida/vida.hpp"
+
+namespace vida::jobs {
+namespace {
+
+constexpr long kPictured = 500;  // draws that a picture shows
+constexpr long kTail = 400;      // weights that a picture shows
+constexpr long kGrid = 160;      // points of the picture of a density, per axis
+
+std::size_t size(long value) { return static_cast<std::size_t>(value); }
+
+std::span<const double> observation_of(const InverseProblems& problems, long index) {
+  const long p = problems.observations.extent(1);
+  return {problems.observations.data() + index * p, size(p)};
+}
+
+Matrix rows_of(const Matrix& from, const std::vector<long>& rows) {
+  const long d = from.extent(1);
+  Matrix result({std::ssize(rows), d});
+  for (long i = 0; i < std::ssize(rows); ++i) std::copy_n(&from(rows[size(i)], 0), d, &result(i, 0));
+  return result;
+}
+
+std::vector<long> first_rows(long count) {
+  std::vector<long> rows(size(std::min(count, kPictured)));
+  std::iota(rows.begin(), rows.end(), 0L);
+  return rows;
+}
+
+/// Systematic resampling: row i as often as its weight says, to one; the offset is fixed, as the rows are random.
+std::vector<long> resampled(const Vector& log_weights) {
+  std::vector<long> rows;
+  double sum = 0;
+  for (long i = 0; i < log_weights.size(); ++i) {
+    sum += std::exp(log_weights[i]);
+    while (std::ssize(rows) < kPictured && (static_cast<double>(rows.size()) + 0.5) / kPictured < sum)
+      rows.push_back(i);
+  }
+  return rows;
+}
+
+/// The largest exponentials over their mean, decreasing; evenly on a logarithmic axis of their rank.
+std::vector<double> largest_weights(std::vector<double> log_weights, double log_mean) {
+  const long count = std::ssize(log_weights), kept = std::min(count, kTail);
+  std::partial_sort(log_weights.begin(), log_weights.begin() + kept, log_weights.end(), std::greater<>());
+  std::vector<double> tail;
+  for (long i = 0; i < kept; ++i) tail.push_back(std::exp(log_weights[size(i)] - log_mean));
+  return tail;
+}
+
+/// Values above which lie the given shares of all.
+std::vector<double> upper_levels(std::vector<double> values, const std::vector<double>& shares) {
+  std::vector<double> levels;
+  for (const double share : shares) {
+    const auto at = values.begin() + static_cast<long>((1 - share) * static_cast<double>(values.size() - 1));
+    std::nth_element(values.begin(), at, values.end());
+    levels.push_back(*at);
+  }
+  return levels;
+}
+
+}  // namespace
+
+Examination examine(const Device& device, const InverseProblems& problems, long index, Approximation& q, long count) {
+  const ApproximateDraws draws = q.draw(count);
+  std::vector<double> log_weights = log_density(device, *problems.target, draws.x, observation_of(problems, index));
+  for (long i = 0; i < count; ++i) log_weights[size(i)] -= draws.log_density[size(i)];
+  Examination result;
+  result.importance = importance_report(device, log_weights, draws.x);
+  result.approximate = importance_moments(std::vector<double>(size(count), 0.0), draws.x);
+  result.truth = posterior_truth(problems, index);
+  result.draws = rows_of(draws.x, first_rows(count));
+  const Vector smoothed = pareto_smoothed(device, log_weights).log_weights;
+  const auto rows = resampled(smoothed);
+  result.posterior = rows_of(draws.x, rows);
+  result.latent = rows_of(draws.z, rows);
+  result.tail = largest_weights(log_weights, result.importance.log_evidence.value);
+  result.smoothed_tail = largest_weights({smoothed.begin(), smoothed.end()}, -std::log(static_cast<double>(count)));
+  result.levels = upper_levels(draws.log_density, {0.5, 0.95});
+  return result;
+}
+
+DensityPicture density_picture(const Device& device, const InverseProblems& problems, long index,
+                               const Examination& examined, Approximation& q) {
+  DensityPicture picture;
+  std::vector<double>* axes[] = {&picture.first, &picture.second};
+  for (long k = 0; k < 2; ++k) {
+    double low = examined.posterior(0, k), high = low;
+    for (const Matrix* draws : {&examined.posterior, &examined.draws})
+      for (long i = 0; i < draws->extent(0); ++i) {
+        low = std::min(low, (*draws)(i, k));
+        high = std::max(high, (*draws)(i, k));
+      }
+    const double margin = 0.06 * (high - low), width = high - low + 2 * margin;
+    for (long i = 0; i < kGrid; ++i)
+      axes[k]->push_back(low - margin + width * static_cast<double>(i) / static_cast<double>(kGrid - 1));
+  }
+  Matrix points({kGrid * kGrid, 2});
+  for (long i = 0; i < kGrid; ++i)
+    for (long k = 0; k < kGrid; ++k) {
+      points(i * kGrid + k, 0) = picture.first[size(k)];
+      points(i * kGrid + k, 1) = picture.second[size(i)];
+    }
+  picture.log_density = log_density(device, *problems.target, points, observation_of(problems, index));
+  picture.log_q = q.log_density(points);
+  return picture;
+}
+
+}  // namespace vida::jobs
