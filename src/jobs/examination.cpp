@@ -66,6 +66,16 @@ std::vector<double> upper_levels(std::vector<double> values, const std::vector<d
   return levels;
 }
 
+/// Where all draws of component k lie but the outermost of a hundred on either side.
+std::pair<double, double> inner_range(const Examination& examined, long k) {
+  std::vector<double> values;
+  for (const Matrix* draws : {&examined.posterior, &examined.draws})
+    for (long i = 0; i < draws->extent(0); ++i) values.push_back((*draws)(i, k));
+  std::sort(values.begin(), values.end());
+  const std::size_t cut = values.size() / 100;
+  return {values[cut], values[values.size() - 1 - cut]};
+}
+
 }  // namespace
 
 Examination examine(const Device& device, const InverseProblems& problems, long index, Approximation& q, long count) {
@@ -92,13 +102,8 @@ DensityPicture density_picture(const Device& device, const InverseProblems& prob
   DensityPicture picture;
   std::vector<double>* axes[] = {&picture.first, &picture.second};
   for (long k = 0; k < 2; ++k) {
-    double low = examined.posterior(0, k), high = low;
-    for (const Matrix* draws : {&examined.posterior, &examined.draws})
-      for (long i = 0; i < draws->extent(0); ++i) {
-        low = std::min(low, (*draws)(i, k));
-        high = std::max(high, (*draws)(i, k));
-      }
-    const double margin = 0.06 * (high - low), width = high - low + 2 * margin;
+    const auto [low, high] = inner_range(examined, k);
+    const double margin = 0.08 * (high - low), width = high - low + 2 * margin;
     for (long i = 0; i < kGrid; ++i)
       axes[k]->push_back(low - margin + width * static_cast<double>(i) / static_cast<double>(kGrid - 1));
   }

@@ -38,8 +38,8 @@ std::string loss_text(const io::NetcdfReader& file, const Matrix& losses, long p
   std::string text;
   for (long problem = 0; problem < problems; ++problem) {
     const double floor = floor_of(file, losses, problem);
-    for (long step = 0; step < losses.extent(1); step += std::max(1L, step / 40)) {
-      const long last = std::min(losses.extent(1), step + std::max(1L, step / 40));
+    for (long step = 0; step < losses.extent(1); step += std::max(1L, step / 12)) {
+      const long last = std::min(losses.extent(1), step + std::max(1L, step / 12));
       text += fmt::format("{} {:.6g}\n", step + 1, window_mean(losses, problem, step, last) - floor);
     }
     text += "\n";
@@ -80,8 +80,8 @@ Figure loss_figure(const io::NetcdfReader& file) {
   figure.commands += "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\n";
   figure.commands += validated ? "set key at screen 0.97,0.985 right top horizontal samplen 2\n" : "unset key\n";
   figure.commands +=
-      fmt::format("plot $loss using 1:($2 > 1e-9 ? $2 : 1/0) with lines lw 1.2 lc rgb '{}' title 'draws of the step'",
-                  validated ? "#9bb8cc" : kBlue);
+      fmt::format("plot $loss using 1:($2 > 1e-9 ? $2 : 1/0) with {} lc rgb '{}' title 'draws of the step'",
+                  validated ? "points pt 7 ps 0.35" : "lines lw 1.5", kBlue);
   if (validated)
     figure.commands += fmt::format(
         ", $validation using 1:($2 > 1e-9 ? $2 : 1/0) with linespoints pt 7 ps 0.3 lw 1.8 lc rgb '{}' title 'fixed "
@@ -137,7 +137,8 @@ Figure calibration_figure(const io::NetcdfReader& file, long draws) {
     figure.commands += panels.at(k, "rank of the truth / draws", "replications") + title(fmt::format("u_{}", k + 1));
     figure.commands += fmt::format(
         "set xrange [0:1]\nset yrange [0:*]\nset boxwidth {:.4g}\n"
-        "plot $ranks{} using 1:2 with boxes lc rgb '{}' title 'truths', {:.6g} with lines lw 1.5 lc rgb '{}' title "
+        "plot $ranks{} using 1:2 with boxes fs solid 0.7 lc rgb '{}' title 'truths', {:.6g} with lines lw 1.5 lc rgb "
+        "'{}' title "
         "'uniform', {:.6g} with lines lw 1 dt 2 lc rgb '{}' title '99 %', {:.6g} with lines lw 1 dt 2 lc rgb '{}' "
         "notitle\n",
         0.9 / static_cast<double>(bins), k, "#9bb8cc", expected, kOrange, expected + band, kOrange,

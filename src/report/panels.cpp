@@ -8,8 +8,8 @@ namespace vida::report {
 namespace {
 
 constexpr double kTop = 0.915;  // the rest is for the key
-constexpr double kLower[] = {0.12, 0.08}, kLeft[] = {0.12, 0.08};
-constexpr double kGapX = 0.05, kGapY = 0.075;
+constexpr double kLower[] = {0.12, 0.085}, kLeft[] = {0.13, 0.095};
+constexpr double kGapX = 0.065, kGapY = 0.075;
 
 }  // namespace
 
@@ -25,7 +25,7 @@ Figure Panels::figure(const std::string& name) const {
   const int width = (columns_ > 1 ? 900 : 540) + (right_ < 0.95 ? 70 : 0), height = rows_ > 1      ? 860
                                                                                     : columns_ > 1 ? 480
                                                                                                    : 520;
-  return {.name = name, .width = width, .height = height, .data = {}, .commands = count_ > 1 ? "set multiplot\n" : ""};
+  return {.name = name, .width = width, .height = height, .data = {}, .commands = {}};
 }
 
 std::string Panels::at(long i, const std::string& x_title, const std::string& y_title) const {
@@ -35,10 +35,11 @@ std::string Panels::at(long i, const std::string& x_title, const std::string& y_
   const long column = i % columns_, row = i / columns_;
   const double x = left + static_cast<double>(column) * (wide + kGapX);
   const double y = lower + static_cast<double>(rows_ - 1 - row) * (high + kGapY);
-  std::string text = place(x, x + wide, y, y + high);
+  std::string text = i == 0 && count_ > 1 ? "set multiplot\n" : "";
+  text += place(x, x + wide, y, y + high);
   const bool bottom = i + columns_ >= count_;
   text += bottom ? fmt::format("set xlabel '{}' offset 0,0.3\n", x_title) : "unset xlabel\n";
-  text += column == 0 ? fmt::format("set ylabel '{}' offset 0.8,0\n", y_title) : "unset ylabel\n";
+  text += column == 0 ? fmt::format("set ylabel '{}' offset 0.4,0\n", y_title) : "unset ylabel\n";
   if (i == 1) text += "unset key\n";  // one is enough
   return text;
 }

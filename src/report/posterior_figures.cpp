@@ -82,6 +82,9 @@ Figure posterior_figure(const io::NetcdfReader& file) {
         "set contour base\nunset surface\nset cntrparam levels discrete {:.8g}, {:.8g}\nset table $lines{}\n"
         "splot $q{} using 2:1:3\nunset table\nunset contour\nset surface\n",
         levels[0], levels[1], i, i);
+  }
+  for (long i = 0; i < panels.count(); ++i) {
+    const auto first = row_of(file, "grid_first", i), second = row_of(file, "grid_second", i);
     figure.commands += panels.at(i, "u_1", "u_2") + title(problem_title(i, panels.count()));
     figure.commands += fmt::format("set xrange [{:.6g}:{:.6g}]\nset yrange [{:.6g}:{:.6g}]\n", first.front(),
                                    first.back(), second.front(), second.back());
@@ -109,8 +112,8 @@ Figure latent_figure(const io::NetcdfReader& file) {
     figure.commands += fmt::format(
         "set xrange [-4:4]\nset yrange [-4:4]\n"
         "plot $latent{} using 1:2 with points pt 7 ps 0.3 lc rgb '{}' title '{}', "
-        "$rings using 1:2 with lines lw 1.5 lc rgb '{}' title 'N(0, I), 50 % and 95 %'\n",
-        i, kBlue, joint ? "T^{-1}(u; y), (u, y) of the joint law" : "T^{-1} of posterior draws", kOrange);
+        "$rings using 1:2 with lines lw 1.5 lc rgb '{}' title 'N(0, I), 50 %, 95 %'\n",
+        i, kBlue, joint ? "T^{-1}(u; y)" : "T^{-1} of the posterior", kOrange);
   }
   return figure;
 }

@@ -1,5 +1,5 @@
-# Builds and runs the consumer project. MODE is find_package (vida is installed first) or add_subdirectory.
-foreach(name MODE PROJECT SOURCE BUILD WORK GENERATOR CUDA COMPILER)
+# Builds and runs the program of a project that uses vida. MODE is find_package (vida is installed first) or add_subdirectory.
+foreach(name MODE PROJECT PROGRAM SOURCE BUILD WORK GENERATOR CUDA COMPILER)
   if(NOT DEFINED ${name})
     message(FATAL_ERROR "consumer_test.cmake needs -D${name}=...")
   endif()
@@ -22,5 +22,5 @@ else()
 endif()
 run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
   -DCMAKE_BUILD_TYPE=Release ${how})
-run(${CMAKE_COMMAND} --build ${WORK}/build --target consumer)
-run(${WORK}/build/consumer)
+run(${CMAKE_COMMAND} --build ${WORK}/build --target ${PROGRAM})
+run(${WORK}/build/${PROGRAM})
