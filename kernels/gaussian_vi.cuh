@@ -126,23 +126,33 @@ struct GaussianStep {
   }
 
  private:
-  /// partial[e, k]: over the points congruent to k modulo 8. Entry `parameters` is the loss.
+  /// partial[e, k]: over the points congruent to k modulo 8, those congruent modulo 16 first. Entry `parameters` is the
+  /// loss.
   template <class Team>
   VIDA_FN void partial_sums(Team team, long item, Real* partial) const {
-    using Octet = typename Team::template Octet<Real>;
-    constexpr int V = width<Octet, Real>;
+    using Pack = typename Team::template Pack<Real>;
+    constexpr int V = width<Pack, Real>, kChains = V == 1 ? 2 : 16 / V, kApart = V == 1 ? 8 : V;
     const Real* values = log_density + item * stride;
     const Real* slopes = slope + item * layout.d * stride;
     const auto sum_up = [&](int entry, const Real* a, const Real* b) {
-      for (int k = 0; k < 8; k += V) {
+      for (int k = 0; k < (V == 1 ? 8 : 1); ++k) {  // a lane of a GPU takes one partial sum, a vector all eight
         if constexpr (V == 1)
           if ((entry * 8 + k) % team.size() != team.rank()) continue;
-        Octet sum = {};
-        for (long s = k; s < stride; s += 8) {
-          const Octet term = load<Octet>(weights + s) * load<Octet>(a + s);
-          sum += b ? term * load<Octet>(b + s) : term;
+        Pack sum[kChains] = {};
+        for (long s = k; s < stride; s += 16) {
+          VIDA_UNROLL
+          for (int c = 0; c < kChains; ++c) {
+            const Pack term = load<Pack>(weights + s + c * kApart) * load<Pack>(a + s + c * kApart);
+            sum[c] += b ? term * load<Pack>(b + s + c * kApart) : term;
+          }
         }
-        store(partial + entry * 8 + k, sum);
+        if constexpr (V == 1) {
+          partial[entry * 8 + k] = sum[0] + sum[1];
+        } else {
+          Real all[16];
+          for (int c = 0; c < kChains; ++c) store(all + c * V, sum[c]);
+          for (int e = 0; e < 8; ++e) partial[entry * 8 + e] = all[e] + all[e + 8];
+        }
       }
     };
     const Real* none = nullptr;

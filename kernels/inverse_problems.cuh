@@ -23,7 +23,7 @@ struct OxygenDemand {
 
   template <class Pack>
   VIDA_FN void forward(const Pack* u, Pack* g) const {
-    const Pack A = amplitude(u), decay = pack_exp(-rate(u));
+    const Pack A = amplitude(u), decay = pack_exp_near_zero(-rate(u));
     Pack e = decay;
     VIDA_UNROLL
     for (int t = 0; t < 5; ++t, e = e * decay) g[t] = A * (Real(1) - e);
@@ -31,7 +31,7 @@ struct OxygenDemand {
 
   template <class Pack>
   VIDA_FN void adjoint(const Pack* u, const Pack* w, Pack* u_bar) const {
-    const Pack A = amplitude(u), decay = pack_exp(-rate(u));
+    const Pack A = amplitude(u), decay = pack_exp_near_zero(-rate(u));
     Pack e = decay, A_bar = {}, rate_bar = {};
     VIDA_UNROLL
     for (int t = 0; t < 5; ++t, e = e * decay) {
@@ -47,6 +47,7 @@ struct OxygenDemand {
   VIDA_FN static Pack amplitude(const Pack* u) {
     return Real(0.4) + Real(0.8) * normal_cdf(u[0]);
   }
+  /// 0.01 .. 0.31
   template <class Pack>
   VIDA_FN static Pack rate(const Pack* u) {
     return Real(0.01) + Real(0.3) * normal_cdf(u[1]);

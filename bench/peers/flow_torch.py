@@ -3,8 +3,9 @@
 
     python3 bench/peers/flow_torch.py [--repetitions 60]
 
-A step is the loss, its gradient and Adam (foreach, the quicker one here). Both nets of a layer are separate modules, as
-one writes them. Prints one JSON object a line, with the fastest of the repetitions after two that warm up.
+A step is the loss, its gradient and Adam (foreach, the quicker one); flow_amortized draws (u, y) anew in each. Both nets
+of a layer are separate modules, as one writes them. Prints one JSON object a line, with the fastest of the repetitions
+after two that warm up.
 """
 import argparse
 import json
@@ -51,10 +52,14 @@ class Flow(nn.Module):
         return torch.cat(halves, 1), log_det
 
 
-def log_target(u):
+def forward_map(u):
     cdf = 0.5 * (1 + torch.erf(u / math.sqrt(2)))
     A, B = 0.4 + 0.8 * cdf[:, :1], 0.01 + 0.3 * cdf[:, 1:]
-    residual = OBSERVED - A * (1 - torch.exp(-B * TIMES))
+    return A * (1 - torch.exp(-B * TIMES))
+
+
+def log_target(u):
+    residual = OBSERVED - forward_map(u)
     return -(residual**2).sum(1) / 2e-3 - (u**2).sum(1) / 2
 
 
@@ -108,6 +113,15 @@ def main():
 
             report(f"flow_forward_kl/batch:{batch}/threads:{threads}",
                    best_time(step_of(conditional, forward), repetitions))
+
+            def amortized():
+                u = torch.randn(batch, DIMENSION)
+                y = forward_map(u) + math.sqrt(1e-3) * torch.randn(batch, CONTEXT)
+                latent, log_det = conditional.inverse(u, (y - 0.5) * 4)
+                return (0.5 * (latent**2).sum(1) - log_det).mean()
+
+            report(f"flow_amortized/batch:{batch}/threads:{threads}",
+                   best_time(step_of(conditional, amortized), repetitions))
         context = torch.randn(1, CONTEXT).expand(100_000, CONTEXT)
 
         def sample():

@@ -172,6 +172,21 @@ TEST(GaussianViProgress, CountsUpAndCanStop) {
   EXPECT_LT(shares[1], 1);
 }
 
+TEST(GaussianViProgress, EndsAtOneOnAnyNumberOfThreads) {
+  const auto target = oxygen_demand();
+  const Matrix y = simulate(Device::cpu(1), *target, 50, 3).y;
+  for (const int threads : {1, 2, 3}) {
+    std::vector<double> shares{0};
+    fit_gaussian(Device::cpu(threads), *target, y, {.nodes = 4, .steps = 130}, [&](double share) {
+      EXPECT_GE(share, shares.back());
+      shares.push_back(share);
+      return true;
+    });
+    EXPECT_EQ(shares.back(), 1);
+    EXPECT_LT(shares[shares.size() - 2], 1) << "said once";
+  }
+}
+
 TEST(BadGaussianVi, IsRefusedWithAReason) {
   const auto target = oxygen_demand();
   const auto fit = [&](const Matrix& y, const GaussianViOptions& options) {

@@ -82,6 +82,14 @@ TYPED_TEST(PackMath, Exp) {
   this->expect_ulps(2, f, exact, this->arguments(-this->kInfinity, this->kInfinity, Real(-104), Real(-87)));
 }
 
+TYPED_TEST(PackMath, ExpNearZero) {
+  using Real = typename TestFixture::Real;
+  const Real end = static_cast<Real>(0.34657359L);
+  this->expect_ulps(
+      2, [](auto x) { return pack_exp_near_zero(x); }, [](long double x) { return std::exp(x); },
+      this->arguments(-end, end, -end, end));
+}
+
 TYPED_TEST(PackMath, Expm1) {
   using Real = typename TestFixture::Real;
   this->expect_ulps(
@@ -146,6 +154,7 @@ TYPED_TEST(PackMath, NotANumberStaysSo) {
   const std::vector<Real> x(TestFixture::kWidth, std::numeric_limits<Real>::quiet_NaN());
   const auto nan_of = [&](auto function) { return std::isnan(this->applied(function, x)[0]); };
   EXPECT_TRUE(nan_of([](auto p) { return pack_exp(p); }));
+  EXPECT_TRUE(nan_of([](auto p) { return pack_exp_near_zero(p); }));
   EXPECT_TRUE(nan_of([](auto p) { return pack_log(p); }));
   EXPECT_TRUE(nan_of([](auto p) { return pack_tanh(p); }));
   EXPECT_TRUE(nan_of([](auto p) { return sincos_turns(p).sin; }));
