@@ -66,13 +66,13 @@ std::vector<double> upper_levels(std::vector<double> values, const std::vector<d
   return levels;
 }
 
-/// Where all draws of component k lie but the outermost of a hundred on either side.
+/// Where all draws of component k lie but the outermost of two hundred on either side.
 std::pair<double, double> inner_range(const Examination& examined, long k) {
   std::vector<double> values;
   for (const Matrix* draws : {&examined.posterior, &examined.draws})
     for (long i = 0; i < draws->extent(0); ++i) values.push_back((*draws)(i, k));
   std::sort(values.begin(), values.end());
-  const std::size_t cut = values.size() / 100;
+  const std::size_t cut = values.size() / 200;
   return {values[cut], values[values.size() - 1 - cut]};
 }
 
@@ -103,7 +103,7 @@ DensityPicture density_picture(const Device& device, const InverseProblems& prob
   std::vector<double>* axes[] = {&picture.first, &picture.second};
   for (long k = 0; k < 2; ++k) {
     const auto [low, high] = inner_range(examined, k);
-    const double margin = 0.08 * (high - low), width = high - low + 2 * margin;
+    const double margin = 0.1 * (high - low), width = high - low + 2 * margin;
     for (long i = 0; i < kGrid; ++i)
       axes[k]->push_back(low - margin + width * static_cast<double>(i) / static_cast<double>(kGrid - 1));
   }

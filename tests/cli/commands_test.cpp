@@ -11,7 +11,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Commands, InitPrintsConfigurationsThatRun) {
-  for (const std::string job : {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi"}) {
+  for (const std::string job : {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized"}) {
     const Workplace place;
     const auto example = place.vida({"init", job});
     ASSERT_EQ(example.code, 0);
@@ -22,8 +22,13 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
       words.insert(words.end(), {"--set", "ensemble.members=10", "--set", "ensemble.steps=10"});
     else if (job == "gaussian-vi")
       words.insert(words.end(), {"--set", "fit.steps=300", "--set", "diagnostics.draws=1000"});
+    else if (job == "flow-vi" || job == "amortized")
+      words.insert(words.end(),
+                   {"--set", "train.steps=10", "--set", "train.draws=16", "--set", "diagnostics.draws=100"});
     else
       words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
+    if (job == "amortized")
+      words.insert(words.end(), {"--set", "diagnostics.joint_draws=50", "--set", "diagnostics.replications=20"});
     if (job == "learn-gain") words.insert(words.end(), {"--set", "test.cycles=10", "--set", "optimizer.iterations=1"});
     const auto answer = place.vida(words);
     EXPECT_EQ(answer.code, 0) << job << ": " << answer.err;
