@@ -130,7 +130,7 @@ bool report(const char* fit, const ImportanceReport& found, double log_evidence,
 }  // namespace
 
 int main() {
-  const Device device;
+  const Device device = Device::cpu(1);  // log_joint is called on one core anyway
   const auto target = user_target("drug in the blood", 2, kMeasurements, log_joint);
   const Patients patients = simulated_patients();
 
