@@ -73,7 +73,7 @@ Calibration calibrate(const Device& device, const Target& target, Flow<double>& 
   Calibration result;
   result.draws = draws;
   result.ranks = calibration_ranks(joint.u, View<const double, 3>(image.points.data(), {replications, draws, d}));
-  if (const long bins = std::min({20L, draws + 1, replications / 5}); bins >= 2)
+  if (const long bins = std::min({20L, draws + 1, replications / 10}); bins >= 2)
     result.uniformity = rank_uniformity(result.ranks, draws, static_cast<int>(bins));
   result.half = central_coverage(result.ranks, draws, 0.5);
   result.most = central_coverage(result.ranks, draws, 0.9);

@@ -23,7 +23,7 @@ JointExamination examine_joint(const Device& device, const InverseProblems& prob
 struct Calibration {
   Array<long, 2> ranks;                      ///< [replication, d]
   long draws = 0;                            ///< of the posterior in each replication
-  std::optional<UniformityTest> uniformity;  ///< nothing for fewer than 10 replications
+  std::optional<UniformityTest> uniformity;  ///< nothing for fewer than 20 replications
   Coverage half, most;                       ///< of central intervals of 50 % and 90 %
 };
 

@@ -89,8 +89,8 @@ void put_examined(io::NetcdfWriter& file, const std::vector<Examination>& examin
   mean.put(file, "corrected_mean", {dim, "state"}, {seen, d}, {"posterior mean by importance sampling"});
   covariance.put(file, "corrected_covariance", {dim, "state", "state2"}, {seen, d, d},
                  {"posterior covariance by importance sampling"});
-  q_mean.put(file, "q_mean", {dim, "state"}, {seen, d}, {"mean of the draws of q"});
-  q_covariance.put(file, "q_covariance", {dim, "state", "state2"}, {seen, d, d}, {"covariance of the draws of q"});
+  q_mean.put(file, "q_mean", {dim, "state"}, {seen, d}, {"mean of q"});
+  q_covariance.put(file, "q_covariance", {dim, "state", "state2"}, {seen, d, d}, {"covariance of q"});
   draws.put(file, "draws", {dim, "draw", "state"}, {seen, first.draws.extent(0), d}, {"draws of q"});
   latent.put(file, "latent", {dim, "latent_draw", "state"}, {seen, first.latent.extent(0), d},
              {"T^-1 of draws of the posterior; standard normal where q is exact"});

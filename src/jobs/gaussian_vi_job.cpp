@@ -195,6 +195,7 @@ Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::Outp
   for (long i = 0; i < examined_count && std::isfinite(fits[size(i)].elbo); ++i) {
     GaussianApproximation q(fits[size(i)], options.seed + size(i));
     examined.push_back(examine(device, problems, i, q, config.integer("diagnostics.draws")));
+    examined.back().approximate = {fits[size(i)].mean, vida::covariance(fits[size(i)])};  // exact, not of the draws
     elbo.push_back(fits[size(i)].elbo);
     if (problems.target->dimension() == 2 && i < kPictures)
       pictures.push_back(density_picture(device, problems, i, examined.back(), q));

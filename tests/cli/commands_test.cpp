@@ -28,7 +28,7 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
     else
       words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
     if (job == "amortized")
-      words.insert(words.end(), {"--set", "diagnostics.joint_draws=50", "--set", "diagnostics.replications=20"});
+      words.insert(words.end(), {"--set", "diagnostics.joint_draws=50", "--set", "diagnostics.replications=15"});
     if (job == "learn-gain") words.insert(words.end(), {"--set", "test.cycles=10", "--set", "optimizer.iterations=1"});
     const auto answer = place.vida(words);
     EXPECT_EQ(answer.code, 0) << job << ": " << answer.err;
