@@ -17,7 +17,7 @@ using kernels::store;
 #if defined(__AVX512F__)
 constexpr int kRows = 8;  // 8 x 2 accumulators of 32 registers
 #else
-constexpr int kRows = 4;  // 4 x 2 of 16
+constexpr int kRows = 6;  // 6 x 2 of 16
 #endif
 constexpr int kPanelPacks = 2;
 constexpr int kRowBlock = 128;  // rows of C that one item computes
