@@ -22,6 +22,14 @@ struct Findings {
   std::vector<DensityPicture> pictures;
 };
 
+/// The loss of the exact posterior on the draws of the validation, whose lowest loss belongs to the result.
+double loss_floor(const Findings& found) {
+  if (!found.joint.kl) return kNaN;
+  const auto& validation = found.fit.validation;
+  const auto lowest = std::min_element(validation.begin(), validation.end());
+  return (lowest == validation.end() ? found.joint.loss.value : *lowest) - found.joint.kl->value;
+}
+
 void put_calibration(io::NetcdfWriter& file, const Calibration& calibration) {
   const auto& ranks = calibration.ranks;
   file.put("rank", {"replication", "state"}, {ranks.extent(0), ranks.extent(1)},
@@ -50,7 +58,7 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
              {"observations"});
   }
   const JointExamination& joint = found.joint;
-  put_training(file, {found.fit}, {joint.kl ? joint.loss.value - joint.kl->value : kNaN});
+  put_training(file, {found.fit}, {loss_floor(found)});
   const auto put = [&](const char* name, double value, const char* what) {
     file.put(name, {}, {}, std::span<const double>(&value, 1), {what, "nat"});
   };

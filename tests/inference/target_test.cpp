@@ -74,6 +74,38 @@ TEST_P(Targets, GradientsAgreeWithCentralDifferences) {
   }
 }
 
+/// log N(u; mean, C) by a Cholesky factor.
+double log_normal(const double* u, const Vector& mean, Matrix C) {
+  const long d = mean.size();
+  double value = 0;
+  std::vector<double> z(static_cast<std::size_t>(d));
+  for (long i = 0; i < d; ++i) {
+    for (long j = 0; j <= i; ++j) {
+      for (long k = 0; k < j; ++k) C(i, j) -= C(i, k) * C(j, k);
+      C(i, j) = i == j ? std::sqrt(C(i, i)) : C(i, j) / C(j, j);
+    }
+    double rest = u[i] - mean[i];
+    for (long k = 0; k < i; ++k) rest -= C(i, k) * z[static_cast<std::size_t>(k)];
+    z[static_cast<std::size_t>(i)] = rest / C(i, i);
+    value -= std::log(C(i, i)) + 0.5 * (std::log(2 * M_PI) + std::pow(rest / C(i, i), 2));
+  }
+  return value;
+}
+
+TEST_P(Targets, LinearGaussianIsItsEvidenceTimesItsPosteriorInAnyDimension) {
+  for (const auto& [p, d] : {std::pair{2L, 64L}, {64L, 64L}, {64L, 3L}, {1L, 1L}}) {
+    const Matrix A = scattered(p, d), u = points(2, d, 0.7);
+    std::vector<double> y;
+    for (long i = 0; i < p; ++i) y.push_back(std::cos(2.3 * static_cast<double>(i)));
+    const auto truth = linear_gaussian_posterior(A, 0.3, y);
+    const auto values = log_density(device(), *linear_gaussian(A, 0.3), u, y);
+    for (long i = 0; i < 2; ++i) {
+      const double expected = truth.log_evidence + log_normal(&u(i, 0), truth.mean, truth.covariance);
+      EXPECT_LE(std::abs(values[static_cast<std::size_t>(i)] - expected), 1e-9 * std::abs(expected)) << p << " " << d;
+    }
+  }
+}
+
 TEST_P(Targets, LinearGaussianHasItsExactPosterior) {
   const Matrix A = scattered(4, 2);
   const std::vector<double> y{.2, -.4, 1.1, .6};
@@ -179,7 +211,7 @@ TEST(BadTargets, AreRefusedWithAReason) {
   EXPECT_THAT(message_of<InvalidArgument>([] {
                 log_density(Device::cpu(1), *oxygen_demand(), Matrix({4, 3}), kReference);
               }),
-              HasSubstr("takes points [point, 2]; got [4, 3]"));
+              HasSubstr("takes points [problem, point, 2]"));
 }
 
 }  // namespace
