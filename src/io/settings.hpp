@@ -28,13 +28,13 @@ enum class Scope { run, batch };
 
 /// What a setting is when the configuration does not say.
 struct Fallback {
+  Fallback() = default;
   template <class T>
   requires std::constructible_from<Value, T> Fallback(T value, std::map<char, Value> own_values = {})
-      : common(Value(std::move(value))), own(std::move(own_values)) {}
+      : common(std::in_place, std::move(value)), own(std::move(own_values)) {}
   /// The setting may be left out; `text` is how it could read, as TOML.
   static Fallback none(std::string text) {
-    Fallback fallback(0L);
-    fallback.common.reset();
+    Fallback fallback;
     fallback.example = std::move(text);
     return fallback;
   }
@@ -50,7 +50,7 @@ struct Setting {
   std::string jobs;  ///< which jobs have it: letters as job_letter() gives them
   Kind kind = Kind::real;
   Scope scope = Scope::batch;
-  Fallback fallback = 0L;
+  Fallback fallback = {};
   std::string description;
   std::vector<std::string> choices = {};  ///< "every:" stands for every:1, every:2, ...
   double minimum = -std::numeric_limits<double>::infinity();

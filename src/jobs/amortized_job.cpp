@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "jobs/calibration.hpp"
 #include "jobs/flow_job.hpp"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "jobs/gain_scores.hpp"
 #include "jobs/job.hpp"
