@@ -21,10 +21,10 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
     if (job == "ensemble")
       words.insert(words.end(), {"--set", "ensemble.members=10", "--set", "ensemble.steps=10"});
     else if (job == "gaussian-vi")
-      words.insert(words.end(), {"--set", "fit.steps=300", "--set", "diagnostics.draws=1000"});
+      words.insert(words.end(), {"--set", "fit.steps=30", "--set", "diagnostics.draws=1000"});
     else if (job == "flow-vi" || job == "amortized")
-      words.insert(words.end(),
-                   {"--set", "train.steps=10", "--set", "train.draws=16", "--set", "diagnostics.draws=100"});
+      words.insert(words.end(), {"--set", "train.steps=10", "--set", "train.draws=16", "--set", "flow.hidden=8",
+                                 "--set", "diagnostics.draws=100"});
     else
       words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
     if (job == "amortized")

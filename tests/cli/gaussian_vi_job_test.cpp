@@ -62,10 +62,10 @@ TEST(GaussianViJob, FitsABatchFromAFileAndFromTheJointLaw) {
   const auto elbo = NetcdfReader(place.path("o/result.nc")).values("elbo");
   EXPECT_NEAR(elbo[0], 4.392499, 1e-4);
   EXPECT_NEAR(elbo[1], 8.592729, 1e-4);
-  answer = run(place, "[problem]\nsimulate = 100\n[fit]\nsteps = 50\n[diagnostics]\nproblems = 1\ndraws = 1000\n");
+  answer = run(place, "[problem]\nsimulate = 20\n[fit]\nsteps = 50\n[diagnostics]\nproblems = 1\ndraws = 1000\n");
   ASSERT_EQ(answer.code, 0) << answer.err;
-  EXPECT_EQ(NetcdfReader(place.path("o/result.nc")).shape("mean"), (std::vector<long>{100, 2}));
-  EXPECT_THAT(answer.out, HasSubstr("and 99 more problems in result.nc"));
+  EXPECT_EQ(NetcdfReader(place.path("o/result.nc")).shape("mean"), (std::vector<long>{20, 2}));
+  EXPECT_THAT(answer.out, HasSubstr("and 19 more problems in result.nc"));
 }
 
 TEST(GaussianViJob, IsExactForALinearGaussianProblem) {
