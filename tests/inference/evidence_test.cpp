@@ -46,7 +46,8 @@ TEST_P(Evidence, OxygenDemandHasThePublishedValues) {
   const Vector found = log_evidences(device(), *oxygen_demand(), y);
   for (long i = 0; i < 4; ++i) {
     EXPECT_NEAR(found[i], published[i], 1.5e-6);
-    if (!kOnShim || i == 0) EXPECT_NEAR(found[i], by_quadrature(oxygen_demand(), y.view()[i]), 1e-6);
+    if (kOnShim && i > 0) continue;  // quadrature takes a second, and under sanitizers many
+    EXPECT_NEAR(found[i], by_quadrature(oxygen_demand(), y.view()[i]), 1e-6);
   }
 }
 
