@@ -24,7 +24,7 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
       words.insert(words.end(), {"--set", "fit.steps=30", "--set", "diagnostics.draws=1000"});
     else if (job == "flow-vi" || job == "amortized")
       words.insert(words.end(), {"--set", "train.steps=10", "--set", "train.draws=16", "--set", "flow.hidden=8",
-                                 "--set", "diagnostics.draws=100"});
+                                 "--set", "diagnostics.problems=0"});
     else
       words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
     if (job == "amortized")

@@ -165,15 +165,15 @@ TEST(AmortizedJob, LearnsOneMapForEveryObservationReferenceRun) {
 
 TEST(AmortizedJob, WritesWhatItFound) {
   const Workplace place;
-  const auto answer =
-      run(place, "amortized",
-          leading_zeros(kFour) + kSmall + "[diagnostics]\njoint_draws = 300\nreplications = 100\ndraws = 500\n");
+  const auto answer = run(place, "amortized",
+                          leading_zeros(kFour) + kSmall +
+                              "[diagnostics]\njoint_draws = 300\nreplications = 100\ndraws = 500\nproblems = 2\n");
   ASSERT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.out, HasSubstr("KL(posterior || q)"));
   const NetcdfReader result(place.path("o/result.nc"));
   EXPECT_EQ(result.shape("rank"), (std::vector<long>{100, 2}));
   EXPECT_EQ(result.shape("joint_latent"), (std::vector<long>{300, 2}));
-  EXPECT_EQ(result.shape("y"), (std::vector<long>{4, 5}));
+  EXPECT_EQ(result.shape("y"), (std::vector<long>{2, 5}));
   EXPECT_EQ(io::read_flows(place.path("o/flow.safetensors")).shape.context, 5);
   EXPECT_EQ(place
                 .vida({"sample", "o/flow.safetensors", "--count", "3", "--context", "0.1,0.2,0.3,0.4,0.5", "--out",

@@ -1,5 +1,5 @@
 # Builds and runs the program of a project that uses vida. MODE is find_package (vida is installed first) or add_subdirectory.
-foreach(name MODE PROJECT PROGRAM SOURCE BUILD WORK GENERATOR CUDA COMPILER)
+foreach(name MODE PROJECT PROGRAM SOURCE BUILD WORK GENERATOR CUDA WERROR COMPILER)
   if(NOT DEFINED ${name})
     message(FATAL_ERROR "consumer_test.cmake needs -D${name}=...")
   endif()
@@ -18,7 +18,7 @@ if(MODE STREQUAL "find_package")
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
   set(how -DCMAKE_PREFIX_PATH=${WORK}/prefix)
 else()
-  set(how -DVIDA_SOURCE=${SOURCE} -DVIDA_CUDA=${CUDA})
+  set(how -DVIDA_SOURCE=${SOURCE} -DVIDA_CUDA=${CUDA} -DVIDA_WERROR=${WERROR})  # as vida was built: ccache has it
 endif()
 run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
   -DCMAKE_BUILD_TYPE=Release ${how})

@@ -25,7 +25,7 @@ std::vector<FilterProblem> simulated(const StateSpaceModel& system, std::vector<
 /// Data come from the CPU: what is learned here must not depend on where they were drawn.
 class LearnGain : public testing::OnEveryBackend {
  protected:
-  bool small() const { return kOnShim && on_cuda(); }
+  bool small() const { return kOnShim; }
 };
 class ReferenceRun : public LearnGain {};
 
