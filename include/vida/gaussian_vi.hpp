@@ -58,7 +58,8 @@ struct GaussianLoss {
   Matrix factor_gradient;  ///< with respect to the entries of L [d, d], 0 above the diagonal
 };
 
-/// mean: [d], factor: [d, d] lower triangular without zeros on its diagonal, z: [draw, d].
+/// mean: [d], factor: [d, d] lower triangular without zeros on its diagonal, z: [draw, d]. Throws InvalidArgument for
+/// other shapes and for a singular factor.
 GaussianLoss gaussian_loss(const Device& device, const Target& target, std::span<const double> observation,
                            const Vector& mean, const Matrix& factor, const Matrix& z);
 

@@ -141,6 +141,12 @@ GaussianLoss gaussian_loss(const Device& device, const Target& target, std::span
         fmt::format("gaussian_loss: target {} needs mean [{}], factor [{}, {}], z [draw, {}] and {} "
                     "observations.",
                     target.name(), d, d, d, d, target.observations()));
+  for (int k = 0; k < d; ++k)
+    if (factor(k, k) == 0 || !std::isfinite(factor(k, k)))
+      throw InvalidArgument(fmt::format(
+          "gaussian_loss: factor[{0}, {0}] is {1}: the covariance is singular. Give a factor whose diagonal "
+          "holds finite numbers other than 0.",
+          k, factor(k, k)));
   const kernels::GaussianLayout layout{d, 1};
   std::vector<double> parameters(size(layout.parameters()));
   for (int k = 0; k < d; ++k) {

@@ -206,6 +206,12 @@ TEST(BadGaussianVi, IsRefusedWithAReason) {
                 fit_gaussian(Device::cpu(1), *linear_gaussian(Matrix({2, 5}, 1.0), 1), Matrix({1, 2}));
               }),
               HasSubstr("at most 3 dimensions, target linear-gaussian has 5"));
+  Matrix singular = scaled_identity(2, 1.0);
+  singular(1, 1) = 0;
+  EXPECT_THAT(message_of<InvalidArgument>([&] {
+                gaussian_loss(Device::cpu(1), *target, {&gap(0, 0), 5}, Vector({2}), singular, Matrix({1, 2}));
+              }),
+              HasSubstr("factor[1, 1] is 0: the covariance is singular"));
 }
 
 }  // namespace
