@@ -193,14 +193,7 @@ void check(const Target& target, const Matrix& observations, const EvidenceOptio
   if (!(options.tolerance >= 1e-11) || !std::isfinite(options.tolerance))
     throw InvalidArgument(
         fmt::format("log_evidences: tolerance is {}; expected a number of nats from 1e-11.", options.tolerance));
-  if (observations.extent(1) != target.observations())
-    throw InvalidArgument(fmt::format("log_evidences: observations have shape {}; target {} needs [problem, {}].",
-                                      to_string<2>(observations.extents()), target.name(), target.observations()));
-  for (long i = 0; i < observations.extent(0); ++i)
-    for (long t = 0; t < observations.extent(1); ++t)
-      if (!std::isfinite(observations(i, t)))
-        throw InvalidArgument(fmt::format(
-            "log_evidences: observation {} of problem {} is {}; expected a finite number.", t, i, observations(i, t)));
+  check_observations("log_evidences", target, observations);
 }
 
 }  // namespace

@@ -204,14 +204,7 @@ std::vector<FlowFit> fit_flow(const Device& device, const Target& target, const 
                               const FlowTrainingProgress& progress) {
   check(options);
   check_shape(target, shape, 0);
-  if (observations.extent(1) != target.observations())
-    throw InvalidArgument(fmt::format("flow-vi: observations have shape {}; target {} needs [problem, {}].",
-                                      to_string<2>(observations.extents()), target.name(), target.observations()));
-  for (long i = 0; i < observations.extent(0); ++i)
-    for (long t = 0; t < observations.extent(1); ++t)
-      if (!std::isfinite(observations(i, t)))
-        throw InvalidArgument(fmt::format("flow-vi: observation {} of problem {} is {}; expected a finite number.", t,
-                                          i, observations(i, t)));
+  check_observations("flow-vi", target, observations);
   if (observations.extent(0) == 0) return {};
   return options.precision == Precision::float32
              ? fit_all<float>(device, target, observations, shape, options, progress)

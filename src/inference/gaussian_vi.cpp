@@ -32,14 +32,7 @@ void check(const Target& target, const Matrix& observations, const GaussianViOpt
   } else if (options.draws < 2) {
     refuse("draws", options.draws, "at least 2");
   }
-  if (observations.extent(1) != target.observations())
-    throw InvalidArgument(fmt::format("gaussian-vi: observations have shape {}; target {} needs [problem, {}].",
-                                      to_string<2>(observations.extents()), target.name(), target.observations()));
-  for (long i = 0; i < observations.extent(0); ++i)
-    for (long t = 0; t < observations.extent(1); ++t)
-      if (!std::isfinite(observations(i, t)))
-        throw InvalidArgument(fmt::format("gaussian-vi: observation {} of problem {} is {}; expected a finite number.",
-                                          t, i, observations(i, t)));
+  check_observations("gaussian-vi", target, observations);
 }
 
 /// The points of a step. Monte Carlo draws are replaced in every step; these give their number and weights.

@@ -9,6 +9,9 @@ namespace vida {
 
 inline constexpr long kDrawStride = 16;  // strides of draws are multiples of this: a pack of any type
 
+/// Throws InvalidArgument, in the name of `caller`, unless observations are [problem, p] of the target and finite.
+void check_observations(const char* caller, const Target& target, const Matrix& observations);
+
 /// Points of many problems in device memory, one draw per element of the last axis.
 template <class Real>
 struct PointBatch {

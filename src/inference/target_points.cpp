@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "inference/prepared_target.hpp"
 #include "vida/target.hpp"
@@ -48,6 +49,17 @@ class PointEvaluator {
 };
 
 }  // namespace
+
+void check_observations(const char* caller, const Target& target, const Matrix& observations) {
+  if (observations.extent(1) != target.observations())
+    throw InvalidArgument(fmt::format("{}: observations have shape {}; target {} needs [problem, {}].", caller,
+                                      to_string<2>(observations.extents()), target.name(), target.observations()));
+  for (long i = 0; i < observations.extent(0); ++i)
+    for (long t = 0; t < observations.extent(1); ++t)
+      if (!std::isfinite(observations(i, t)))
+        throw InvalidArgument(fmt::format("{}: observation {} of problem {} is {}; expected a finite number.", caller,
+                                          t, i, observations(i, t)));
+}
 
 Matrix log_density(const Device& device, const Target& target, View<const double, 3> u, const Matrix& observations) {
   const long problems = u.extent(0), count = u.extent(1), d = target.dimension(), p = target.observations();
