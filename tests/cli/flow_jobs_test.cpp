@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "cli/program.hpp"
+#include "cli/inference_jobs.hpp"
 #include "io/flow_file.hpp"
-#include "io/netcdf.hpp"
 
 namespace vida::test {
 namespace {
@@ -33,19 +31,6 @@ std::string leading_zeros(std::string text) {  // TOML wants a digit before the 
 Answer run(const Workplace& place, const std::string& job, const std::string& text) {
   place.write("f.toml", "job = '" + job + "'\n" + text);
   return place.vida({"run", "f.toml", "--out", "o", "--force", "--device", "cpu", "--threads", "1"});
-}
-
-nlohmann::json summary_of(const Workplace& place) { return nlohmann::json::parse(place.read("o/summary.json")); }
-
-/// A linear-Gaussian problem of three unknowns and four observations.
-void write_linear(const Workplace& place) {
-  io::NetcdfWriter file(place.path("linear.nc"));
-  Matrix A({4, 3}), y({1, 4});
-  for (long i = 0; i < A.size(); ++i) A.data()[i] = std::sin(1.3 * static_cast<double>(i * i));
-  for (long i = 0; i < 4; ++i) y(0, i) = 0.3 * static_cast<double>(i) - 0.4;
-  file.put("A", {"obs", "state"}, A, {"forward map"});
-  file.put("y", {"problem", "obs"}, y, {"observations"});
-  file.close();
 }
 
 TEST(FlowViJob, ReachesThePosteriorFromItsDefaultsReferenceRun) {

@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "cli/program.hpp"
-#include "io/netcdf.hpp"
+#include "cli/inference_jobs.hpp"
 
 namespace vida::test {
 namespace {
@@ -23,8 +21,6 @@ Answer run(const Workplace& place, const std::string& text, const std::vector<st
   words.insert(words.end(), more.begin(), more.end());
   return place.vida(words);
 }
-
-nlohmann::json summary_of(const Workplace& place) { return nlohmann::json::parse(place.read("o/summary.json")); }
 
 TEST(GaussianViJob, ReachesThePublishedOptimumFromItsDefaults) {
   const Workplace place;
@@ -70,15 +66,7 @@ TEST(GaussianViJob, FitsABatchFromAFileAndFromTheJointLaw) {
 
 TEST(GaussianViJob, IsExactForALinearGaussianProblem) {
   const Workplace place;
-  {
-    io::NetcdfWriter file(place.path("linear.nc"));
-    Matrix A({4, 3}), y({1, 4});
-    for (long i = 0; i < A.size(); ++i) A.data()[i] = std::sin(1.3 * static_cast<double>(i * i));
-    for (long i = 0; i < 4; ++i) y(0, i) = 0.3 * static_cast<double>(i) - 0.4;
-    file.put("A", {"obs", "state"}, A, {"forward map"});
-    file.put("y", {"problem", "obs"}, y, {"observations"});
-    file.close();
-  }
+  write_linear(place);
   const auto answer = run(place, "[problem]\ntarget = 'linear-gaussian'\nfile = 'linear.nc'\nnoise_variance = 0.3\n");
   ASSERT_EQ(answer.code, 0) << answer.err;
   const auto one = summary_of(place)["examined"][0];

@@ -10,6 +10,7 @@
 #include "io/files.hpp"
 #include "io/safetensors.hpp"
 #include "messages.hpp"
+#include "scratch.hpp"
 #include "vida/error.hpp"
 
 namespace vida::io {
@@ -23,12 +24,7 @@ namespace fs = std::filesystem;
 
 const fs::path kData = VIDA_TEST_DATA;
 
-fs::path scratch(const std::string& name) {
-  const std::string test = ::testing::UnitTest::GetInstance()->current_test_info()->name();  // tests run side by side
-  const fs::path path = fs::path(::testing::TempDir()) / ("vida-flow-file-test-" + test + "-" + name);
-  fs::remove_all(path);
-  return path;
-}
+fs::path scratch(const std::string& name) { return vida::testing::scratch("flow-file-test", name); }
 
 /// Flows with weights of their own.
 SavedFlows some_flows(long problems,

@@ -11,6 +11,7 @@
 
 #include "io/files.hpp"
 #include "messages.hpp"
+#include "scratch.hpp"
 #include "vida/error.hpp"
 
 namespace vida::io {
@@ -24,12 +25,7 @@ namespace fs = std::filesystem;
 
 const fs::path kData = VIDA_TEST_DATA;
 
-fs::path scratch(const std::string& name) {
-  const std::string test = ::testing::UnitTest::GetInstance()->current_test_info()->name();  // tests run side by side
-  const fs::path path = fs::path(::testing::TempDir()) / ("vida-safetensors-test-" + test + "-" + name);
-  fs::remove_all(path);
-  return path;
-}
+fs::path scratch(const std::string& name) { return vida::testing::scratch("safetensors-test", name); }
 
 /// A file with this header and `data` bytes of zeros behind it; `length` is what its first eight bytes say.
 std::string file_of(const std::string& header, std::size_t data, std::uint64_t length) {
