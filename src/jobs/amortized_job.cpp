@@ -19,8 +19,7 @@ struct Findings {
   FlowFit fit;
   JointExamination joint;
   std::optional<Calibration> calibration;
-  std::vector<Examination> examined;
-  std::vector<DensityPicture> pictures;
+  Examinations examined;
 };
 
 /// The loss of the exact posterior on the draws of the validation, whose lowest loss belongs to the result.
@@ -52,8 +51,8 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
   const long d = problems.target->dimension();
   put_index(file, "state", d, "component of the unknown");
   put_index(file, "state2", d, "component of the unknown");
-  if (!found.examined.empty()) {
-    const long seen = std::ssize(found.examined), p = problems.observations.extent(1);
+  if (const long seen = std::ssize(found.examined.problems)) {
+    const long p = problems.observations.extent(1);
     file.put("y", {"examined", "obs"}, {seen, p},
              std::span<const double>(problems.observations.data(), static_cast<std::size_t>(seen * p)),
              {"observations"});
@@ -71,7 +70,7 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
   file.put("joint_latent", {"joint_draw", "state"}, joint.latent,
            {"T^-1(u; y) of draws of the joint law; standard normal where q is exact"});
   if (found.calibration) put_calibration(file, *found.calibration);
-  put_examined(file, found.examined, found.pictures);
+  put_examined(file, found.examined);
   file.close();
 }
 
@@ -91,7 +90,7 @@ nlohmann::ordered_json summarize(const Device& device, const io::Config& config,
     summary["coverage_50"] = found.calibration->half.observed;
     summary["coverage_90"] = found.calibration->most.observed;
   }
-  summary["examined"] = examined_summary(found.examined);
+  summary["examined"] = examined_summary(found.examined.problems);
   return summary;
 }
 
@@ -102,9 +101,8 @@ std::string numbers_text(const Vector& values) {
 }
 
 std::string table(const Findings& found) {
-  std::vector<double> elbo;
-  for (const Examination& one : found.examined) elbo.push_back(one.importance.elbo.value);
-  std::string text = found.examined.empty() ? "" : examined_table(found.examined, elbo);
+  const auto& examined = found.examined.problems;
+  std::string text = examined.empty() ? "" : examined_table(examined, found.examined.elbos(), std::ssize(examined));
   const JointExamination& joint = found.joint;
   text += fmt::format("over all y: loss {:.5f} +- {:.5f}", joint.loss.value, joint.loss.standard_error);
   if (joint.kl) text += fmt::format(", KL(posterior || q) {:.5f} +- {:.5f}", joint.kl->value, joint.kl->standard_error);
@@ -142,7 +140,9 @@ Outcome amortized_job(const Device& device, const io::Config& config, io::Output
   Outcome outcome;
   TrainingClock clock(monitor, options.steps, outcome);
   Findings found;
-  found.fit = fit_amortized_flow(device, target, shape, options, clock.progress());
+  found.fit = fit_amortized_flow(device, target, shape, options, [&](const FlowTrainingStatus& status) {
+    return clock.report(status.share, status.loss);
+  });
   const double seconds = clock.seconds();
 
   Flow<double> flow(device, shape);
@@ -153,17 +153,15 @@ Outcome amortized_job(const Device& device, const io::Config& config, io::Output
   if (replications > 0)
     found.calibration = calibrate(device, target, flow, replications, config.integer("diagnostics.calibration_draws"),
                                   options.seed, joint);
-  const long wanted = std::min(problems.observations.extent(0), config.integer("diagnostics.problems"));
-  for (long i = 0; i < wanted; ++i) {
-    const std::span<const double> y(&problems.observations(i, 0), static_cast<std::size_t>(shape.context));
-    FlowApproximation q(device, shape, found.fit.parameters, y, options.seed, i);
-    found.examined.push_back(examine(device, problems, i, q, config.integer("diagnostics.draws")));
-    if (shape.dimension == 2 && i < kPictures)
-      found.pictures.push_back(density_picture(device, problems, i, found.examined.back(), q));
-  }
+  found.examined = examine_first(
+      device, problems, std::min(problems.observations.extent(0), config.integer("diagnostics.problems")),
+      config.integer("diagnostics.draws"), [&](long i) {
+        const std::span<const double> y(&problems.observations(i, 0), static_cast<std::size_t>(shape.context));
+        return std::make_unique<FlowApproximation>(device, shape, found.fit.parameters, y, options.seed, i);
+      });
   note_flagged({found.fit}, outcome);
   if (!found.joint.note.empty()) outcome.notes.push_back("the mean KL is not known: " + found.joint.note);
-  note_heavy_tails(found.examined, "the map does not cover this posterior", outcome);
+  note_heavy_tails(found.examined.problems, "the map does not cover this posterior", outcome);
   if (found.calibration) note_miscalibration(*found.calibration, outcome);
   outcome.table = table(found);
   auto summary = summarize(device, config, shape, found, seconds);

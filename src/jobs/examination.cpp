@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "vida/vida.hpp"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr long kPictured = 500;  // draws that a picture shows
 constexpr long kTail = 400;      // weights that a picture shows
+constexpr long kPictures = 4;    // problems that have a picture
 constexpr long kGrid = 160;      // points of the picture of a density, per axis
 
 std::size_t size(long value) { return static_cast<std::size_t>(value); }
@@ -46,7 +48,7 @@ std::vector<long> resampled(const Vector& log_weights) {
   return rows;
 }
 
-/// The largest exponentials over their mean, decreasing; evenly on a logarithmic axis of their rank.
+/// The largest exponentials over their mean, decreasing.
 std::vector<double> largest_weights(std::vector<double> log_weights, double log_mean) {
   const long count = std::ssize(log_weights), kept = std::min(count, kTail);
   std::partial_sort(log_weights.begin(), log_weights.begin() + kept, log_weights.end(), std::greater<>());
@@ -116,6 +118,31 @@ DensityPicture density_picture(const Device& device, const InverseProblems& prob
   picture.log_density = log_density(device, *problems.target, points, observation_of(problems, index));
   picture.log_q = q.log_density(points);
   return picture;
+}
+
+std::vector<double> Examinations::exact_losses(std::size_t count) const {
+  std::vector<double> losses(count, std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < problems.size(); ++i)
+    if (problems[i].truth) losses[i] = -problems[i].truth->log_evidence;
+  return losses;
+}
+
+std::vector<double> Examinations::elbos() const {
+  std::vector<double> values;
+  for (const Examination& one : problems) values.push_back(one.importance.elbo.value);
+  return values;
+}
+
+Examinations examine_first(const Device& device, const InverseProblems& problems, long count, long draws,
+                           const std::function<std::unique_ptr<Approximation>(long)>& approximation) {
+  Examinations result;
+  for (long i = 0; i < count; ++i) {
+    const auto q = approximation(i);
+    result.problems.push_back(examine(device, problems, i, *q, draws));
+    if (problems.target->dimension() == 2 && i < kPictures)
+      result.pictures.push_back(density_picture(device, problems, i, result.problems.back(), *q));
+  }
+  return result;
 }
 
 }  // namespace vida::jobs

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -55,18 +57,30 @@ struct DensityPicture {
 DensityPicture density_picture(const Device& device, const InverseProblems& problems, long index,
                                const Examination& examined, Approximation& q);
 
-/// Pictures are made of so many problems, from the first.
-inline constexpr long kPictures = 4;
+/// The first problems and their q.
+struct Examinations {
+  std::vector<Examination> problems;
+  std::vector<DensityPicture> pictures;  ///< of the first four, in two dimensions
+
+  /// -log Z, the loss of the exact posterior, for `count` problems [problem]; NaN where it is not known.
+  std::vector<double> exact_losses(std::size_t count) const;
+  /// Mean log weight of the draws [examined].
+  std::vector<double> elbos() const;
+};
+
+/// Examines problems 0 .. count - 1 by `draws` draws each; approximation(i) is the q of problem i.
+Examinations examine_first(const Device& device, const InverseProblems& problems, long count, long draws,
+                           const std::function<std::unique_ptr<Approximation>(long)>& approximation);
 
 /// Examinations [examined, ...] and pictures [picture, ...] as variables of the result.
-void put_examined(io::NetcdfWriter& file, const std::vector<Examination>& examined,
-                  const std::vector<DensityPicture>& pictures);
+void put_examined(io::NetcdfWriter& file, const Examinations& examinations);
 
 /// The same numbers for summary.json, one object each.
 nlohmann::ordered_json examined_summary(const std::vector<Examination>& examined);
 
-/// Rows "problem, ELBO, log Z, KL, k-hat, ESS, means" for people; `elbo` of each examined problem.
-std::string examined_table(const std::vector<Examination>& examined, const std::vector<double>& elbo);
+/// Rows "problem, ELBO, log Z, KL, k-hat, ESS, means" for people; `elbo` of each examined problem. Says how many of
+/// `count` problems have no row.
+std::string examined_table(const std::vector<Examination>& examined, const std::vector<double>& elbo, long count);
 
 /// A line for each problem whose weights have no variance, starting with its number.
 void note_heavy_tails(const std::vector<Examination>& examined, const std::string& advice, Outcome& outcome);

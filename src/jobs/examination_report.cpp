@@ -52,8 +52,8 @@ std::string vector_text(const Vector& values) {
 
 }  // namespace
 
-void put_examined(io::NetcdfWriter& file, const std::vector<Examination>& examined,
-                  const std::vector<DensityPicture>& pictures) {
+void put_examined(io::NetcdfWriter& file, const Examinations& examinations) {
+  const auto& examined = examinations.problems;
   if (examined.empty()) return;
   Column k_hat, effective, elbo, elbo_error, evidence, evidence_error, mean, covariance, q_mean, q_covariance;
   Column draws, latent, tail, smoothed, levels, true_evidence, true_mean, true_covariance;
@@ -102,7 +102,7 @@ void put_examined(io::NetcdfWriter& file, const std::vector<Examination>& examin
   true_evidence.put(file, "true_log_evidence", {dim}, {seen}, {"log Z, exact", "nat"});
   true_mean.put(file, "true_mean", {dim, "state"}, {seen, d}, {"posterior mean, exact"});
   true_covariance.put(file, "true_covariance", {dim, "state", "state2"}, {seen, d, d}, {"posterior covariance, exact"});
-  put_pictures(file, pictures);
+  put_pictures(file, examinations.pictures);
 }
 
 nlohmann::ordered_json examined_summary(const std::vector<Examination>& examined) {
@@ -127,7 +127,7 @@ nlohmann::ordered_json examined_summary(const std::vector<Examination>& examined
   return list;
 }
 
-std::string examined_table(const std::vector<Examination>& examined, const std::vector<double>& elbo) {
+std::string examined_table(const std::vector<Examination>& examined, const std::vector<double>& elbo, long count) {
   std::string text = fmt::format("{:>7} {:>11} {:>11} {:>9} {:>7} {:>10}  {}\n", "problem", "ELBO", "log Z", "KL",
                                  "k-hat", "ESS", "mean of q | of the posterior");
   for (std::size_t i = 0; i < examined.size(); ++i) {
@@ -136,6 +136,8 @@ std::string examined_table(const std::vector<Examination>& examined, const std::
                         one.log_evidence(), one.log_evidence() - elbo[i], one.importance.k_hat,
                         one.importance.effective_draws, vector_text(one.approximate.mean), vector_text(one.mean()));
   }
+  if (const long rest = count - std::ssize(examined); rest > 0)
+    text += fmt::format("and {} more problems in result.nc\n", rest);
   return text;
 }
 

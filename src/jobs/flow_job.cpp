@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "io/flow_file.hpp"
 #include "jobs/problem.hpp"
@@ -13,8 +12,6 @@
 
 namespace vida::jobs {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 View<const double, 3> one_problem(const Matrix& x) { return {x.data(), {1, x.extent(0), x.extent(1)}}; }
 
@@ -93,24 +90,6 @@ ApproximateDraws FlowApproximation::draw(long count) {
 std::vector<double> FlowApproximation::log_density(const Matrix& x) {
   const auto values = flow_.log_density(one_problem(x), context());
   return {values.begin(), values.end()};
-}
-
-TrainingClock::TrainingClock(const Monitor& monitor, long steps, Outcome& outcome)
-    : monitor_(monitor), steps_(steps), outcome_(outcome) {}
-
-double TrainingClock::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
-
-FlowTrainingProgress TrainingClock::progress() {
-  return [this](const FlowTrainingStatus& status) {
-    const double elapsed = seconds();
-    const long done = std::lround(status.share * static_cast<double>(steps_));
-    const bool go_on = monitor_(
-        {done, steps_, "steps", status.loss, elapsed, elapsed * (1 - status.share) / std::max(status.share, 1e-9)});
-    outcome_.interrupted |= !go_on && status.share < 1;
-    return go_on;
-  };
 }
 
 void put_training(io::NetcdfWriter& file, const std::vector<FlowFit>& fits, const std::vector<double>& floor) {

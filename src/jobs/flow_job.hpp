@@ -1,9 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 
 #include "jobs/examination.hpp"
+#include "jobs/training_clock.hpp"
 
 namespace vida::jobs {
 
@@ -28,20 +28,6 @@ class FlowApproximation final : public Approximation {
   Flow<double> flow_;
   std::vector<double> context_;
   FlowDraws draws_;
-};
-
-/// Tells the monitor where a training of `steps` stands; counts the seconds and hears an interruption.
-class TrainingClock {
- public:
-  TrainingClock(const Monitor& monitor, long steps, Outcome& outcome);
-  FlowTrainingProgress progress();
-  double seconds() const;
-
- private:
-  const Monitor& monitor_;
-  long steps_;
-  Outcome& outcome_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 /// Losses and validations [problem, ...], the learning rates and where each flow came to its end. `floor` is the loss

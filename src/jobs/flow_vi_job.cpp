@@ -23,17 +23,8 @@ double elbo_of(const FlowFit& fit) {
   return -lowest;
 }
 
-/// -log Z of the problems for which it is known.
-std::vector<double> loss_floor(const std::vector<Examination>& examined, std::size_t problems) {
-  std::vector<double> floor(problems, kNaN);
-  for (std::size_t i = 0; i < examined.size(); ++i)
-    if (examined[i].truth) floor[i] = -examined[i].truth->log_evidence;
-  return floor;
-}
-
 void write_netcdf(const std::filesystem::path& path, const Device& device, const io::Config& config,
-                  const InverseProblems& problems, const std::vector<FlowFit>& fits,
-                  const std::vector<Examination>& examined, const std::vector<DensityPicture>& pictures) {
+                  const InverseProblems& problems, const std::vector<FlowFit>& fits, const Examinations& examined) {
   io::NetcdfWriter file(path);
   describe(file, config, device, "Variational inference with a RealNVP flow");
   const long count = std::ssize(fits), d = problems.target->dimension();
@@ -44,8 +35,8 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
   std::vector<double> elbo;
   for (const FlowFit& fit : fits) elbo.push_back(elbo_of(fit));
   file.put("elbo", {"problem"}, {count}, std::span<const double>(elbo), {"-loss on the fixed draws", "nat"});
-  put_training(file, fits, loss_floor(examined, fits.size()));
-  put_examined(file, examined, pictures);
+  put_training(file, fits, examined.exact_losses(fits.size()));
+  put_examined(file, examined);
   file.close();
 }
 
@@ -57,35 +48,30 @@ Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFo
   const FlowShape shape = flow_shape(config, *problems.target, 0);
   Outcome outcome;
   TrainingClock clock(monitor, options.steps, outcome);
-  const auto fits = fit_flow(device, *problems.target, problems.observations, shape, options, clock.progress());
+  const auto fits = fit_flow(device, *problems.target, problems.observations, shape, options,
+                             [&](const FlowTrainingStatus& status) { return clock.report(status.share, status.loss); });
   const double seconds = clock.seconds();
 
-  std::vector<Examination> examined;
-  std::vector<DensityPicture> pictures;
-  std::vector<double> elbo;
-  const long wanted = std::min(std::ssize(fits), config.integer("diagnostics.problems"));
-  for (long i = 0; i < wanted; ++i) {
-    FlowApproximation q(device, shape, fits[size(i)].parameters, {}, options.seed, i);
-    examined.push_back(examine(device, problems, i, q, config.integer("diagnostics.draws")));
-    elbo.push_back(examined.back().importance.elbo.value);
-    if (shape.dimension == 2 && i < kPictures)
-      pictures.push_back(density_picture(device, problems, i, examined.back(), q));
-  }
+  const long count = std::ssize(fits);
+  const Examinations examined =
+      examine_first(device, problems, std::min(count, config.integer("diagnostics.problems")),
+                    config.integer("diagnostics.draws"), [&](long i) {
+                      return std::make_unique<FlowApproximation>(device, shape, fits[size(i)].parameters,
+                                                                 std::span<const double>(), options.seed, i);
+                    });
   note_flagged(fits, outcome);
-  note_heavy_tails(examined, "the flow does not cover the posterior; more train.steps or a larger flow.hidden may help",
-                   outcome);
-  outcome.table = examined_table(examined, elbo);
-  if (std::ssize(fits) > wanted)
-    outcome.table += fmt::format("and {} more problems in result.nc\n", std::ssize(fits) - wanted);
+  note_heavy_tails(examined.problems,
+                   "the flow does not cover the posterior; more train.steps or a larger flow.hidden may help", outcome);
+  outcome.table = examined_table(examined.problems, examined.elbos(), count);
 
   auto summary = summary_header(config, device);
   summary["problems"] = fits.size();
   summary["flagged"] = outcome.flagged;
   summary["seconds"] = seconds;
   summary["parameters"] = flow_parameter_count(shape);
-  summary["examined"] = examined_summary(examined);
+  summary["examined"] = examined_summary(examined.problems);
   summary["interrupted"] = outcome.interrupted;
-  write_netcdf(folder.pending("result.nc"), device, config, problems, fits, examined, pictures);
+  write_netcdf(folder.pending("result.nc"), device, config, problems, fits, examined);
   write_weights(folder.pending("flow.safetensors"), config, shape, fits);
   write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
   return outcome;

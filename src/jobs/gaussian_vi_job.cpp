@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include "jobs/examination.hpp"
 #include "jobs/problem.hpp"
 #include "jobs/results.hpp"
+#include "jobs/training_clock.hpp"
 #include "vida/error.hpp"
 
 namespace vida::jobs {
@@ -87,8 +87,7 @@ class GaussianApproximation final : public Approximation {
 };
 
 void write_netcdf(const std::filesystem::path& path, const Device& device, const io::Config& config,
-                  const InverseProblems& problems, const std::vector<GaussianFit>& fits,
-                  const std::vector<Examination>& examined, const std::vector<DensityPicture>& pictures) {
+                  const InverseProblems& problems, const std::vector<GaussianFit>& fits, const Examinations& examined) {
   io::NetcdfWriter file(path);
   describe(file, config, device, "Gaussian variational inference");
   const long count = static_cast<long>(fits.size()), d = problems.target->dimension();
@@ -122,11 +121,9 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
     file.put("loss", {"problem", "step"}, {count, steps}, std::span<const double>(losses),
              {"-ELBO before each step", "nat"});
   }
-  std::vector<double> floor(fits.size(), kNaN);
-  for (std::size_t i = 0; i < examined.size(); ++i)
-    if (examined[i].truth) floor[i] = -examined[i].truth->log_evidence;
+  const auto floor = examined.exact_losses(fits.size());
   file.put("loss_floor", {"problem"}, {count}, std::span<const double>(floor), {"loss of the exact posterior", "nat"});
-  put_examined(file, examined, pictures);
+  put_examined(file, examined);
   file.close();
 }
 
@@ -181,25 +178,20 @@ Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::Outp
   const long examined_count = std::min(count, config.integer("diagnostics.problems"));
   options.keep_losses = count <= 64;  // [problem, step] for thousands would dwarf the result
   Outcome outcome;
-  const auto start = std::chrono::steady_clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-  const auto fits = fit_gaussian(device, *problems.target, problems.observations, options, [&](double share) {
-    const long done = std::lround(share * static_cast<double>(options.steps));
-    const bool go_on = monitor({done, options.steps, "steps", kNaN, elapsed(), elapsed() * (1 - share) / share});
-    outcome.interrupted |= !go_on && share < 1;
-    return go_on;
-  });
-  const double seconds = elapsed();
-  std::vector<Examination> examined;
-  std::vector<DensityPicture> pictures;
+  TrainingClock clock(monitor, options.steps, outcome);
+  const auto fits = fit_gaussian(device, *problems.target, problems.observations, options,
+                                 [&](double share) { return clock.report(share, kNaN); });
+  const double seconds = clock.seconds();
+  const auto failed =
+      std::find_if(fits.begin(), fits.end(), [](const GaussianFit& fit) { return !std::isfinite(fit.elbo); });
+  Examinations examined = examine_first(
+      device, problems, std::min(examined_count, static_cast<long>(failed - fits.begin())),
+      config.integer("diagnostics.draws"),
+      [&](long i) { return std::make_unique<GaussianApproximation>(fits[size(i)], options.seed + size(i)); });
   std::vector<double> elbo;
-  for (long i = 0; i < examined_count && std::isfinite(fits[size(i)].elbo); ++i) {
-    GaussianApproximation q(fits[size(i)], options.seed + size(i));
-    examined.push_back(examine(device, problems, i, q, config.integer("diagnostics.draws")));
-    examined.back().approximate = {fits[size(i)].mean, vida::covariance(fits[size(i)])};  // exact, not of the draws
-    elbo.push_back(fits[size(i)].elbo);
-    if (problems.target->dimension() == 2 && i < kPictures)
-      pictures.push_back(density_picture(device, problems, i, examined.back(), q));
+  for (std::size_t i = 0; i < examined.problems.size(); ++i) {
+    examined.problems[i].approximate = {fits[i].mean, vida::covariance(fits[i])};  // exact, not of the draws
+    elbo.push_back(fits[i].elbo);
   }
   outcome.flagged = std::count_if(fits.begin(), fits.end(), [](const GaussianFit& fit) { return fit.flagged_at >= 0; });
   for (long i = 0; i < count && outcome.notes.size() < 8; ++i)
@@ -208,13 +200,11 @@ Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::Outp
           fmt::format("problem {}: loss or gradient was not finite at step {}; its result is the last "
                       "good one. A smaller fit.step (now {}) or fit.clip may help.",
                       i, fits[size(i)].flagged_at, options.step));
-  note_heavy_tails(examined, "this family does not cover the posterior", outcome);
-  auto summary = summarize(device, config, fits, examined, seconds);
+  note_heavy_tails(examined.problems, "this family does not cover the posterior", outcome);
+  auto summary = summarize(device, config, fits, examined.problems, seconds);
   summary["interrupted"] = outcome.interrupted;
-  outcome.table = examined_table(examined, elbo);
-  if (count > std::ssize(examined))
-    outcome.table += fmt::format("and {} more problems in result.nc\n", count - std::ssize(examined));
-  write_netcdf(folder.pending("result.nc"), device, config, problems, fits, examined, pictures);
+  outcome.table = examined_table(examined.problems, elbo, count);
+  write_netcdf(folder.pending("result.nc"), device, config, problems, fits, examined);
   write_weights(folder.pending("gaussian.safetensors"), fits);
   write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
   return outcome;
