@@ -22,7 +22,7 @@ const std::vector<FilterProblem>& problems(long count) {
   static std::map<long, std::vector<FilterProblem>> made;
   auto& list = made[count];
   if (!list.empty()) return list;
-  const StateSpaceModel system{.model = {.n = kN},
+  const StateSpaceModel system{.model = Lorenz96{.n = kN},
                                .process_noise = scaled_identity(kN, 0.1),
                                .observation_operator = scaled_identity(kN, 1.0),
                                .observation_noise = scaled_identity(kN, 1.0),

@@ -11,8 +11,8 @@ namespace vida::kernels {
 inline constexpr int kTileRows = 4;
 
 /// A tile of 4 x Packs packs of A B in registers, for every tile of the output. A tile's packs lie `column_tiles` packs
-/// apart, so that neighbouring lanes read neighbouring columns.
-template <int Packs, class Team, class Real, class Epilogue>
+/// apart, so that neighbouring lanes read neighbouring columns. Transposed: A' is what is stored.
+template <int Packs, bool Transposed, class Team, class Real, class Epilogue>
 VIDA_FN void gemm_tiles(Team team, int rows, int column_tiles, int column0, int depth, const Real* A, int lda,
                         const Real* B, int ldb, Epilogue epilogue) {
   using Pack = typename Team::template Pack<Real>;
@@ -23,7 +23,7 @@ VIDA_FN void gemm_tiles(Team team, int rows, int column_tiles, int column0, int 
     const int j = column0 + tile % column_tiles * W;
     const int step = column_tiles * W;
     Pack sum[kTileRows][Packs] = {};
-    const Real* a = A + i * lda;
+    const Real* a = Transposed ? A + i : A + i * lda;
     const Real* b = B + j;
     for (int k = 0; k < depth; ++k, b += ldb) {
       Pack column[Packs];
@@ -31,7 +31,7 @@ VIDA_FN void gemm_tiles(Team team, int rows, int column_tiles, int column0, int 
       for (int c = 0; c < Packs; ++c) column[c] = load<Pack>(b + c * step);
       VIDA_UNROLL
       for (int r = 0; r < kTileRows; ++r) {
-        const Real factor = a[r * lda + k];
+        const Real factor = Transposed ? a[k * lda + r] : a[r * lda + k];
         VIDA_UNROLL
         for (int c = 0; c < Packs; ++c) sum[r][c] += factor * column[c];
       }
@@ -68,7 +68,16 @@ template <class Team, class Real, class Epilogue>
 VIDA_FN void gemm(Team team, int rows, int columns, int depth, const Real* A, int lda, const Real* B, int ldb,
                   Epilogue epilogue) {
   for_column_panels<Team, Real>(columns, [&](auto packs, int column_tiles, int column0) {
-    gemm_tiles<decltype(packs)::value>(team, rows, column_tiles, column0, depth, A, lda, B, ldb, epilogue);
+    gemm_tiles<decltype(packs)::value, false>(team, rows, column_tiles, column0, depth, A, lda, B, ldb, epilogue);
+  });
+}
+
+/// The same for A' B, A: [depth, rows], readable to a multiple of four columns.
+template <class Team, class Real, class Epilogue>
+VIDA_FN void gemm_tn(Team team, int rows, int columns, int depth, const Real* A, int lda, const Real* B, int ldb,
+                     Epilogue epilogue) {
+  for_column_panels<Team, Real>(columns, [&](auto packs, int column_tiles, int column0) {
+    gemm_tiles<decltype(packs)::value, true>(team, rows, column_tiles, column0, depth, A, lda, B, ldb, epilogue);
   });
 }
 
@@ -153,6 +162,28 @@ VIDA_FN Real dot(Team, int n, const Real* x, const Real* y) {
     sums.add(n, [&](int i) { return x[i] * y[i]; });
   }
   return sums.total();
+}
+
+/// sum_i f(x_i) by the calling lane alone, in the same tree; f takes eight numbers or one.
+template <class Team, class Real, class Function>
+VIDA_FN Real sum_of(Team, int n, const Real* x, Function f) {
+  using Octet = typename Team::template Octet<Real>;
+  EightSums<Real> sums;
+  if constexpr (width<Octet, Real> == 8) {
+    Octet running = {};
+    int i = 0;
+    for (; i + 8 <= n; i += 8) running += f(load<Octet>(x + i));
+    store(sums.part, running);
+    for (int k = 0; i + k < n; ++k) sums.part[k] += f(x[i + k]);
+  } else {
+    sums.add(n, [&](int i) { return f(x[i]); });
+  }
+  return sums.total();
+}
+
+template <class Team, class Real>
+VIDA_FN Real sum(Team team, int n, const Real* x) {
+  return sum_of(team, n, x, [](auto value) { return value; });
 }
 
 /// row_sums[i] = sum_j A[i, j] B[i, j]; total_of(row_sums) after a barrier is <A, B>.

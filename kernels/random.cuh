@@ -54,4 +54,15 @@ VIDA_FN Real standard_normal(std::uint64_t seed, std::uint32_t stream, std::uint
   return radius * of_turns(open_uniform<Real>(bits[2], bits[3]), index % 2 == 1);
 }
 
+/// Laplace draw number `index` with mean 0 and variance 1, one Philox block each.
+template <class Real>
+VIDA_FN Real standard_laplace(std::uint64_t seed, std::uint32_t stream, std::uint32_t problem, std::uint32_t step,
+                              std::uint32_t index) {
+  const r123::Philox4x32::ctr_type counter{{index, step, problem, stream}};
+  const r123::Philox4x32::key_type key{{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};
+  const r123::Philox4x32::ctr_type bits = r123::Philox4x32{}(counter, key);
+  const Real magnitude = Real(-0.70710678118654752440) * std::log(open_uniform<Real>(bits[0], bits[1]));
+  return bits[2] >> 31 ? magnitude : -magnitude;
+}
+
 }  // namespace vida::kernels

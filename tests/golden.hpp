@@ -21,21 +21,22 @@ class Golden {
   /// The problem of a filter_general file.
   FilterProblem general() const {
     const Matrix H = matrix("H");
-    return {.system = {.model = {.n = static_cast<int>(H.extent(1)), .forcing = scalar("F"), .dt = scalar("dt")},
-                       .steps_per_cycle = static_cast<int>(scalar("steps_per_cycle")),
-                       .process_noise = matrix("Q"),
-                       .observation_operator = H,
-                       .observation_noise = matrix("R"),
-                       .initial_mean = vector("m0"),
-                       .initial_covariance = matrix("C0")},
-            .data = {.y = matrix("y"), .truth = matrix("truth")}};
+    return {
+        .system = {.model = Lorenz96{.n = static_cast<int>(H.extent(1)), .forcing = scalar("F"), .dt = scalar("dt")},
+                   .steps_per_cycle = static_cast<int>(scalar("steps_per_cycle")),
+                   .process_noise = matrix("Q"),
+                   .observation_operator = H,
+                   .observation_noise = matrix("R"),
+                   .initial_mean = vector("m0"),
+                   .initial_covariance = matrix("C0")},
+        .data = {.y = matrix("y"), .truth = matrix("truth")}};
   }
 
   /// The reference problem of learn_gain_l96.nc: everything observed, R = I, Q = 0.1 I, m0 = 1, C0 = I.
   FilterProblem reference() const { return reference_problem(matrix("y"), matrix("truth")); }
 
   static StateSpaceModel reference_system(int n = 40) {
-    return {.model = {.n = n},
+    return {.model = Lorenz96{.n = n},
             .steps_per_cycle = 1,
             .process_noise = scaled_identity(n, 0.1),
             .observation_operator = scaled_identity(n, 1.0),

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "vida/array.hpp"
+#include "vida/assimilation.hpp"
 #include "vida/device.hpp"
 #include "vida/diagnostics.hpp"
+#include "vida/dynamics.hpp"
 #include "vida/ensemble.hpp"
 #include "vida/error.hpp"
 #include "vida/evidence.hpp"

@@ -29,8 +29,9 @@ FilterBatch<Real>::FilterBatch(Executor& executor, std::span<const FilterProblem
   for (long i = 0; i < size_; ++i) {
     const FilterProblem& problem = problems[static_cast<std::size_t>(i)];
     const StateSpaceModel& system = problem.system;
-    dt[static_cast<std::size_t>(i)] = static_cast<Real>(system.model.dt);
-    forcing[static_cast<std::size_t>(i)] = static_cast<Real>(system.model.forcing);
+    const auto& model = std::get<Lorenz96>(system.model);
+    dt[static_cast<std::size_t>(i)] = static_cast<Real>(model.dt);
+    forcing[static_cast<std::size_t>(i)] = static_cast<Real>(model.forcing);
     pad(system.observation_operator.view(), ld, H.data() + i * shape_.pn());
     pad(system.observation_noise.view(), lp, R.data() + i * shape_.pp());
     pad(system.process_noise.view(), ld, Q.data() + i * shape_.nn());

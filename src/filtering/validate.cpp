@@ -62,7 +62,7 @@ void check_semidefinite(const char* name, const Matrix& matrix) {
 
 void validate(const StateSpaceModel& system) {
   validate(system.model);
-  const long n = system.model.n;
+  const long n = system.n();
   if (system.steps_per_cycle < 1)
     throw InvalidArgument(fmt::format("steps_per_cycle is {}, expected at least 1.", system.steps_per_cycle));
   const long p = system.observation_operator.extent(0);
@@ -100,7 +100,16 @@ void validate(const FilterProblem& problem) {
 }
 
 void validate_batch(std::span<const FilterProblem> problems) {
-  for (const FilterProblem& problem : problems) validate(problem);
+  for (const FilterProblem& problem : problems) {
+    validate(problem);
+    if (!std::holds_alternative<Lorenz96>(problem.system.model))
+      throw InvalidArgument(fmt::format("problem {}: gains are learned for the model lorenz96; this one is {}.",
+                                        &problem - problems.data(), name_of(problem.system.model)));
+    if (problem.system.observation_function != ObservationFunction::identity)
+      throw InvalidArgument(
+          fmt::format("problem {}: gains are learned with linear observations, function \"identity\".",
+                      &problem - problems.data()));
+  }
   for (const FilterProblem& problem : problems) {
     const FilterProblem& first = problems.front();
     if (problem.system.n() != first.system.n() || problem.system.p() != first.system.p() ||

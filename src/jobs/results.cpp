@@ -51,7 +51,7 @@ void put_index(io::NetcdfWriter& file, const std::string& dimension, long size, 
 
 void put_time(io::NetcdfWriter& file, const std::string& name, const std::string& dimension,
               const FilterProblem& problem, long spin_up) {
-  const double cycle = problem.system.steps_per_cycle * problem.system.model.dt;
+  const double cycle = problem.system.steps_per_cycle * step_length(problem.system.model);
   Vector time({problem.data.y.extent(0)});
   for (long j = 0; j < time.size(); ++j) time[j] = static_cast<double>(spin_up + j + 1) * cycle;
   file.put(name, {dimension}, time, {"time of the analysis", "model time units"});

@@ -191,10 +191,11 @@ void adopt(Config& config, const DataFile& file) {
 StateSpaceModel filter_system(const Config& config, const DataFile* data, long item) {
   StateSpaceModel system;
   const long n = config.integer("model.n");
-  system.model = {static_cast<int>(n), model_number(config, "model.forcing", data, "F", item),
-                  model_number(config, "model.dt", data, "dt", item)};
-  if (config.has("filter.forcing")) system.model.forcing = config.real("filter.forcing");
-  if (config.has("filter.dt")) system.model.dt = config.real("filter.dt");
+  Lorenz96 model{static_cast<int>(n), model_number(config, "model.forcing", data, "F", item),
+                 model_number(config, "model.dt", data, "dt", item)};
+  if (config.has("filter.forcing")) model.forcing = config.real("filter.forcing");
+  if (config.has("filter.dt")) model.dt = config.real("filter.dt");
+  system.model = model;
   system.steps_per_cycle = static_cast<int>(config.integer("model.steps_per_cycle"));
   system.observation_operator = observation_operator(config, data, item);
   const long p = system.observation_operator.extent(0);
@@ -207,8 +208,8 @@ StateSpaceModel filter_system(const Config& config, const DataFile* data, long i
 
 StateSpaceModel truth_system(const Config& config, const DataFile* data, long item) {
   StateSpaceModel system = filter_system(config, data, item);
-  system.model.forcing = model_number(config, "model.forcing", data, "F", item);
-  system.model.dt = model_number(config, "model.dt", data, "dt", item);
+  system.model = Lorenz96{system.n(), model_number(config, "model.forcing", data, "F", item),
+                          model_number(config, "model.dt", data, "dt", item)};
   system.initial_mean = Vector({system.n()});
   system.initial_covariance = scaled_identity(system.n(), 1.0);
   return system;

@@ -89,7 +89,7 @@ TEST(Spill, GivesTheBitsOfTheCpu) {
   Vector mean({n});
   std::iota(mean.begin(), mean.end(), 0.0);
   for (double& value : mean) value = 3 * std::sin(value);
-  const StateSpaceModel system{.model = {.n = n},
+  const StateSpaceModel system{.model = Lorenz96{.n = n},
                                .steps_per_cycle = 1,
                                .process_noise = scaled_identity(n, 0.1),
                                .observation_operator = scaled_identity(n, 1.0),

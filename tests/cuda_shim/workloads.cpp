@@ -1,5 +1,6 @@
 #include "workloads.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "backend/executor.hpp"
@@ -33,7 +34,7 @@ Matrix covariance(long n, double variance) {
 /// Ten variables, seen through six dense combinations: no extent is a multiple of a block, a tile or a pack.
 std::vector<FilterProblem> problems(int count, int steps_per_cycle, bool with_gaps, long cycles = 4) {
   const int n = 10, p = 6;
-  StateSpaceModel system{.model = {.n = n},
+  StateSpaceModel system{.model = Lorenz96{.n = n},
                          .steps_per_cycle = steps_per_cycle,
                          .process_noise = covariance(n, 0.1),
                          .observation_operator = matrix(p, n, 0.6),
@@ -91,6 +92,39 @@ std::vector<double> filters(const Device& device, std::span<const FilterProblem>
       append(numbers, result.gain_steady);
       append(numbers, std::vector{result.chi_square, result.mse});
     }
+  return numbers;
+}
+
+/// The methods, or all of the list: through dense operators with gaps, and through single components of a noiseless
+/// model with localisation where there is one.
+std::vector<double> assimilation(const Device& device, const std::vector<std::string>& methods, Precision precision) {
+  auto of = problems(2, 1, true);
+  auto plain = problems(2, 2, true);
+  for (FilterProblem& problem : plain) {
+    problem.system.observation_operator = Matrix({6, 10});
+    for (long j = 0; j < 6; ++j) problem.system.observation_operator(j, j + 2) = 1;
+    problem.system.observation_noise = scaled_identity(6, 0.5);
+    problem.system.process_noise = Matrix({10, 10});
+    of.push_back(problem);
+  }
+  std::vector<AssimilationRun> runs;
+  for (const FilterMethod& method : filter_methods()) {
+    if (!methods.empty() && std::find(methods.begin(), methods.end(), method.name) == methods.end()) continue;
+    for (const long problem : {0, 3}) {
+      FilterSettings filter{.method = method.name, .members = 9, .inflation = 1.1, .relaxation = 0.2};
+      filter.rotation = problem == 0;
+      if (method.localised && problem == 3) filter.radius = 2;
+      runs.push_back({.problem = problem, .filter = filter, .seed = 3});
+    }
+  }
+  std::vector<double> numbers;
+  for (const AssimilationResult& result : assimilate(
+           device, of, runs,
+           {.precision = precision, .keep_means = true, .keep_ranks = true, .keep_members = true, .crps_every = 2})) {
+    for (const Matrix* part : {&result.scores, &result.analysis_mean, &result.analysis_spread, &result.members})
+      for (const double value : *part) numbers.push_back(std::isnan(value) ? -1 : value);
+    append(numbers, result.ranks);
+  }
   return numbers;
 }
 
@@ -256,6 +290,9 @@ const std::vector<Workload>& all() {
          return gain_objective(d, gaps, {.expectation = Expectation::monte_carlo, .samples = 3}, false);
        }},
       {"filters", [](const Device& d) { return filters(d, gaps); }},
+      {"assimilation", [](const Device& d) { return assimilation(d, {"etkf"}, Precision::float64); }},
+      {"assimilation_every_method", [](const Device& d) { return assimilation(d, {}, Precision::float64); }, false},
+      {"assimilation_float32", [](const Device& d) { return assimilation(d, {}, Precision::float32); }},
       {"lorenz96_maps", lorenz96_maps<double>},
       {"lorenz96_maps_float32", lorenz96_maps<float>},
       {"twins", twins},

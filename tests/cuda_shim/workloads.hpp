@@ -13,6 +13,7 @@ namespace workloads {
 struct Workload {
   std::string name;
   std::function<std::vector<double>(const vida::Device&)> run;
+  bool with_faults = true;  ///< false: too long to be run for every call that can fail
   friend std::ostream& operator<<(std::ostream& out, const Workload& workload) { return out << workload.name; }
 };
 

@@ -27,9 +27,12 @@ std::string message_for(const std::function<void(FilterProblem&)>& spoil) {
 }
 
 TEST(BadProblem, IsNamedInOneMessage) {
-  EXPECT_THAT(message_for([](auto& p) { p.system.model.n = 3; }), HasSubstr("model.n is 3, expected at least 4"));
-  EXPECT_THAT(message_for([](auto& p) { p.system.model.dt = 0; }), HasSubstr("model.dt is 0, expected a positive"));
-  EXPECT_THAT(message_for([](auto& p) { p.system.model.forcing = NAN; }), HasSubstr("model.forcing is nan"));
+  EXPECT_THAT(message_for([](auto& p) { std::get<Lorenz96>(p.system.model).n = 3; }),
+              HasSubstr("model.n is 3, expected at least 4"));
+  EXPECT_THAT(message_for([](auto& p) { std::get<Lorenz96>(p.system.model).dt = 0; }),
+              HasSubstr("model.dt is 0, expected a positive"));
+  EXPECT_THAT(message_for([](auto& p) { std::get<Lorenz96>(p.system.model).forcing = NAN; }),
+              HasSubstr("model.forcing is nan"));
   EXPECT_THAT(message_for([](auto& p) { p.system.steps_per_cycle = 0; }), HasSubstr("steps_per_cycle is 0"));
   EXPECT_THAT(message_for([](auto& p) { p.system.observation_noise(2, 2) = 0; }),
               HasSubstr("R is not positive definite"));

@@ -85,8 +85,8 @@ TEST_P(GeneralFilter, ModelMapAndJacobianMatchTheGoldenFile) {
     SCOPED_TRACE(system.n());
     Matrix state({1, system.n()});
     std::copy(system.initial_mean.begin(), system.initial_mean.end(), state.begin());
-    const auto J = jacobian<double>(device(), system.model, state, system.steps_per_cycle);
-    advance<double>(device(), system.model, state, system.steps_per_cycle);
+    const auto J = jacobian<double>(device(), std::get<Lorenz96>(system.model), state, system.steps_per_cycle);
+    advance<double>(device(), std::get<Lorenz96>(system.model), state, system.steps_per_cycle);
     EXPECT_LE(relative_error(state, golden.vector("psi_m0")), 1e-13);
     EXPECT_LE(relative_error(J, golden.matrix("jacobian_m0")), 1e-13);
   }

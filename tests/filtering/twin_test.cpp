@@ -10,7 +10,7 @@ namespace vida {
 namespace {
 
 StateSpaceModel system_of(int n, double q, double r) {
-  return {.model = {.n = n},
+  return {.model = Lorenz96{.n = n},
           .process_noise = scaled_identity(n, q),
           .observation_operator = scaled_identity(n, 1.0),
           .observation_noise = scaled_identity(n, r),
@@ -45,7 +45,7 @@ TEST_P(Twin, WithoutNoiseFollowsTheModelFromItsInitialDraw) {
     state(0, i) =
         standard_normal({.seed = 9, .stream = Stream::initial_state, .problem = 4}, static_cast<std::uint32_t>(i));
   for (long j = 0; j < 3; ++j) {
-    advance<double>(device(1), system.model, state, 1);
+    advance<double>(device(1), std::get<Lorenz96>(system.model), state, 1);
     for (long i = 0; i < 12; ++i) EXPECT_NEAR(data.truth(j, i), state(0, i), 1e-12);
   }
 }

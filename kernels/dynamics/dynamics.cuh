@@ -1,0 +1,179 @@
+#pragma once
+
+// Every model behind one call: advance an ensemble, or a mean with its tangent. The kind is chosen at run time, once
+// for a step of all columns, so that a filter is compiled once for all models.
+
+#include "dense.cuh"
+#include "dynamics/slopes.cuh"
+
+namespace vida::kernels {
+
+enum class ModelKind : int { lorenz96, lorenz63, linear };
+enum class Tangent : int { exact, frozen };
+
+struct ModelShape {
+  ModelKind kind;
+  int n;
+  int group;        // columns advanced together: a pack on the CPU
+  int ldn;          // leading dimension of n x n matrices
+  long parameters;  // elements of one parameter set
+};
+
+/// The model with one parameter set: dt first; for a linear model then F [rows, ldn].
+template <class Real>
+struct Model {
+  ModelShape shape;
+  const Real* parameters;
+
+  /// Work area of advance() and tangent().
+  struct Work {
+    ColumnWork<Real> columns;
+    ColumnRing<Real> stages[4];  // of the mean, single columns
+    VIDA_BOTH Work(Pieces<Real>& pieces, const ModelShape& s)
+        : columns(pieces, static_cast<int>(padded(s.n, kTileRows)), s.group),
+          stages{ring(pieces, s), ring(pieces, s), ring(pieces, s), ring(pieces, s)} {
+      columns.state.n = columns.first.n = columns.second.n = s.n;
+    }
+
+   private:
+    VIDA_BOTH static ColumnRing<Real> ring(Pieces<Real>& pieces, const ModelShape& s) {
+      return {pieces.take(ColumnRing<Real>::elements(s.n, 1)), s.n, 1};
+    }
+  };
+
+  VIDA_FN Real dt() const { return parameters[0]; }
+
+  /// X [n, ld] <- its first `columns` columns after `steps` steps.
+  template <class Team>
+  VIDA_FN void advance(Team team, Real* X, int ld, int columns, int steps, const Work& work) const {
+    switch (shape.kind) {
+      case ModelKind::lorenz96:
+        return advance_by(team, Lorenz96Slope<Real>(parameters), X, ld, columns, steps, work);
+      case ModelKind::lorenz63:
+        return advance_by(team, Lorenz63Slope<Real>(parameters), X, ld, columns, steps, work);
+      case ModelKind::linear:
+        for (int step = 0; step < steps; ++step) {
+          if (step) team.sync();
+          multiply(team, X, ld, columns, work);
+        }
+        return;
+    }
+  }
+
+  /// mean <- mean after one step; P [n, ld] <- J P, J the derivative of the step: `exact`, propagated through the
+  /// stages, or `frozen`, the series of exp(dt M) at the new mean.
+  template <class Team>
+  VIDA_FN void tangent(Team team, Real* mean, Real* P, int ld, int columns, Tangent kind, const Work& work) const {
+    switch (shape.kind) {
+      case ModelKind::lorenz96:
+        return tangent_by(team, Lorenz96Slope<Real>(parameters), mean, P, ld, columns, kind, work);
+      case ModelKind::lorenz63:
+        return tangent_by(team, Lorenz63Slope<Real>(parameters), mean, P, ld, columns, kind, work);
+      case ModelKind::linear: {
+        const Real* F = parameters + kMatrixOffset;
+        for (int i = team.rank(); i < shape.n; i += team.size())
+          *work.stages[0].row(i) = dot(team, shape.n, F + static_cast<long>(i) * shape.ldn, mean);
+        multiply(team, P, ld, columns, work);
+        team.sync();
+        for (int i = team.rank(); i < shape.n; i += team.size()) mean[i] = *work.stages[0].row(i);
+        return;
+      }
+    }
+  }
+
+  static constexpr int kMatrixOffset = 16;  // of F in the parameters of a linear model
+
+ private:
+  /// function(first column, columns) for each group.
+  template <class Team, class Function>
+  VIDA_FN void for_groups(Team team, int columns, Function function) const {
+    for (int first = 0; first < columns; first += shape.group) {
+      if (first) team.sync();
+      function(first, columns - first < shape.group ? columns - first : shape.group);
+    }
+  }
+
+  template <class Team, class Slope>
+  VIDA_FN void advance_by(Team team, Slope slope, Real* X, int ld, int columns, int steps, const Work& work) const {
+    using Pack = typename Team::template Pack<Real>;
+    for_groups(team, columns, [&](int first, int count) {
+      load_columns(team, X, ld, first, count, work.columns.state);
+      for (int step = 0; step < steps; ++step) {
+        team.sync();
+        runge_kutta_columns(
+            team, shape.n, count, dt(), work.columns,
+            [&](int, const ColumnRing<Real>& u, int i, int c) { return slope.template at<Pack>(u, i, c); });
+      }
+      team.sync();
+      store_columns(team, work.columns.state, first, count, X, ld);
+    });
+  }
+
+  template <class Team, class Slope>
+  VIDA_FN void tangent_by(Team team, Slope slope, Real* mean, Real* P, int ld, int columns, Tangent kind,
+                          const Work& work) const {
+    using Pack = typename Team::template Pack<Real>;
+    constexpr int W = width<Pack, Real>;
+    const int n = shape.n;
+    for (int i = team.rank(); i < n; i += team.size()) work.columns.state.put(i, 0, Pack{} + mean[i]);
+    team.sync();
+    runge_kutta_columns(team, n, 1, dt(), work.columns, [&](int stage, const ColumnRing<Real>& u, int i, int c) {
+      work.stages[stage].put(i, 0, *u.row(i));
+      return slope.template at<Pack>(u, i, c);
+    });
+    team.sync();
+    for (int i = team.rank(); i < n; i += team.size()) {
+      mean[i] = *work.columns.state.row(i);
+      if (kind == Tangent::frozen) work.stages[0].put(i, 0, mean[i]);
+    }
+    for_groups(team, columns, [&](int first, int count) {
+      if (first == 0) team.sync();
+      load_columns(team, P, ld, first, count, work.columns.state);
+      team.sync();
+      if (kind == Tangent::exact) {
+        runge_kutta_columns(team, n, count, dt(), work.columns,
+                            [&](int stage, const ColumnRing<Real>& u, int i, int c) {
+                              return slope.template tangent<Pack>(work.stages[stage], u, i, c);
+                            });
+      } else {
+        // term k is (dt / k) M times term k - 1
+        for (int k = 1; k <= Slope::kFrozenOrder; ++k) {
+          const ColumnRing<Real>& from = k == 1 ? work.columns.state : k % 2 ? work.columns.second : work.columns.first;
+          const ColumnRing<Real>& to = k % 2 ? work.columns.first : work.columns.second;
+          const Real factor = dt() / Real(k);
+          for_pairs(team, n, (count + W - 1) / W, [&](int i, int pack) {
+            const int c = pack * W;
+            const Pack term = factor * slope.template tangent<Pack>(work.stages[0], from, i, c);
+            to.put(i, c, term);
+            Real* sum = work.columns.sum + i * shape.group + c;
+            store(sum, (k == 1 ? from.template at<Pack>(i, c) : load<Pack>(sum)) + term);
+          });
+          team.sync();
+        }
+        for_pairs(team, n, (count + W - 1) / W, [&](int i, int pack) {
+          work.columns.state.put(i, pack * W, load<Pack>(work.columns.sum + i * shape.group + pack * W));
+        });
+      }
+      team.sync();
+      store_columns(team, work.columns.state, first, count, P, ld);
+    });
+  }
+
+  /// X <- F X.
+  template <class Team>
+  VIDA_FN void multiply(Team team, Real* X, int ld, int columns, const Work& work) const {
+    using Pack = typename Team::template Pack<Real>;
+    constexpr int W = width<Pack, Real>;
+    Real* product = work.columns.sum;
+    for_groups(team, columns, [&](int first, int count) {
+      gemm(team, shape.n, count, shape.n, parameters + kMatrixOffset, shape.ldn, X + first, ld,
+           Assign<Real>{product, shape.group});
+      team.sync();
+      for_pairs(team, shape.n, (count + W - 1) / W, [&](int i, int pack) {
+        store(X + static_cast<long>(i) * ld + first + pack * W, load<Pack>(product + i * shape.group + pack * W));
+      });
+    });
+  }
+};
+
+}  // namespace vida::kernels

@@ -1,0 +1,5 @@
+#pragma once
+
+// Every filter.
+
+#include "filters/etkf.cuh"

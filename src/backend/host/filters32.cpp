@@ -1,0 +1,5 @@
+#include "backend/host/launch.hpp"
+#include "filters/all.cuh"
+
+#define VIDA_REAL float
+#include "filters.instances"

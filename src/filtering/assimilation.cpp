@@ -1,0 +1,111 @@
+#include "vida/assimilation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "filtering/filter_data.hpp"
+#include "filtering/filter_group.hpp"
+#include "filtering/filter_methods.hpp"
+#include "filtering/validate.hpp"
+
+namespace vida {
+namespace {
+
+void check_number(const AssimilationRun& run, long index, const char* name, double value, bool fine,
+                  const char* expected) {
+  if (!fine)
+    throw InvalidArgument(
+        fmt::format("run {} ({}): {} is {}, expected {}.", index, run.filter.method, name, value, expected));
+}
+
+void validate_run(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
+  const FilterSettings& filter = run.filter;
+  const auto& traits = filter_entry<double>(filter.method).traits;
+  if (run.problem < 0 || run.problem >= static_cast<long>(problems.size()))
+    throw InvalidArgument(fmt::format("run {} ({}): data set {} does not exist; there are {}.", index, filter.method,
+                                      run.problem, problems.size()));
+  const auto check = [&](const char* name, double value, bool fine, const char* expected) {
+    check_number(run, index, name, value, fine, expected);
+  };
+  if (traits.ensemble())
+    check("members", filter.members, filter.members >= 2, "at least 2: the spread of one member is unknown");
+  if (const Matrix& members = run.initial_members; !members.empty()) {
+    const Extents<2> expected{filter.members, problems[static_cast<std::size_t>(run.problem)].system.n()};
+    if (!traits.ensemble() || members.extents() != expected)
+      throw InvalidArgument(fmt::format("run {} ({}): initial members have shape {}, expected {}.", index,
+                                        filter.method, to_string<2>(members.extents()),
+                                        traits.ensemble() ? to_string<2>(expected) : "none: it has no ensemble"));
+  }
+  check("inflation", filter.inflation, filter.inflation > 0 && std::isfinite(filter.inflation), "a positive number");
+  check("relaxation", filter.relaxation, filter.relaxation >= 0 && filter.relaxation <= 1, "a number from 0 to 1");
+  check("radius", filter.radius, filter.radius > 0, "a positive number of components, or infinity for no localisation");
+}
+
+void validate_observed(const FilterProblem& problem, long index) {
+  validate(problem);
+  if (std::all_of(problem.data.y.begin(), problem.data.y.end(), [](double value) { return std::isnan(value); }))
+    throw InvalidArgument(
+        fmt::format("data set {}: every entry of y is missing (NaN); a filter needs an observation.", index));
+}
+
+/// Counts run-cycles for the caller's progress function.
+class Clock {
+ public:
+  Clock(const AssimilationProgressFunction& progress, long total) : progress_(progress) { now_.total = total; }
+
+  bool advance(long run_cycles) {
+    now_.done += run_cycles;
+    now_.elapsed_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    now_.remaining_seconds = now_.elapsed_seconds * static_cast<double>(now_.total - now_.done) /
+                             static_cast<double>(std::max(now_.done, 1L));
+    return !progress_ || progress_(now_);
+  }
+
+ private:
+  const AssimilationProgressFunction& progress_;
+  AssimilationProgress now_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+template <class Real>
+std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<const FilterProblem> problems,
+                                              std::span<const AssimilationRun> runs, const AssimilationOptions& options,
+                                              const AssimilationProgressFunction& progress) {
+  using Key = std::tuple<ProblemClass, std::string, int>;
+  std::map<Key, std::vector<long>> groups;
+  long total = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const FilterProblem& problem = problems[static_cast<std::size_t>(runs[i].problem)];
+    const bool ensemble = filter_entry<Real>(runs[i].filter.method).traits.ensemble();
+    groups[{ProblemClass(problem), runs[i].filter.method, ensemble ? runs[i].filter.members : 0}].push_back(
+        static_cast<long>(i));
+    total += problem.data.y.extent(0);
+  }
+  Clock clock(progress, total);
+  std::vector<AssimilationResult> results(runs.size());
+  for (const auto& [key, indices] : groups) {
+    FilterGroup<Real> group(device, problems, runs, indices, options);
+    if (!group.run([&](long run_cycles) { return clock.advance(run_cycles); }, results)) break;
+  }
+  return results;
+}
+
+}  // namespace
+
+std::vector<AssimilationResult> assimilate(const Device& device, std::span<const FilterProblem> problems,
+                                           std::span<const AssimilationRun> runs, const AssimilationOptions& options,
+                                           const AssimilationProgressFunction& progress) {
+  for (std::size_t i = 0; i < runs.size(); ++i) validate_run(runs[i], static_cast<long>(i), problems);
+  for (std::size_t i = 0; i < problems.size(); ++i) validate_observed(problems[i], static_cast<long>(i));
+  if (options.crps_every < 0)
+    throw InvalidArgument(fmt::format("crps_every is {}, expected 0 or more cycles.", options.crps_every));
+  return options.precision == Precision::float32 ? assimilate_as<float>(device, problems, runs, options, progress)
+                                                 : assimilate_as<double>(device, problems, runs, options, progress);
+}
+
+}  // namespace vida
