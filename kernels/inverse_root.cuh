@@ -29,8 +29,8 @@ struct InverseRootWork {
 /// 1 / sqrt(b), b becomes (1 + sqrt(b))^2 / (4 sqrt(b)), and the number of steps follows from b alone. Once b is close
 /// to 1 the last step is two terms of the series of X^-1/2.
 template <class Team, class Real>
-VIDA_FN void inverse_root(Team team, int n, int ld, const Real* M, Real* Z, Real* inverse,
-                          const InverseRootWork<Real>& work) {
+VIDA_CALL void inverse_root(Team team, int n, int ld, const Real* M, Real* Z, Real* inverse,
+                            const InverseRootWork<Real>& work) {
   using Pack = typename Team::template Pack<Real>;
   using std::sqrt;
   const int rows = static_cast<int>(padded(n, kTileRows));

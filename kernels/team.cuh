@@ -23,13 +23,18 @@
 
 #if defined(__CUDACC__) || defined(VIDA_CUDA_SOURCE)
 #define VIDA_FN __device__ inline
+#define VIDA_CALL __device__ __attribute__((noinline))
 #define VIDA_BOTH __host__ __device__ inline  // sizes, which drivers compute too
 #define VIDA_UNROLL _Pragma("unroll")
 #else
 #define VIDA_FN inline
+#define VIDA_CALL __attribute__((noinline))
 #define VIDA_BOTH inline
 #define VIDA_UNROLL _Pragma("GCC unroll 32")
 #endif
+
+// VIDA_CALL marks templates that are called and not inlined: large steps that many kernels share, which would otherwise
+// be compiled into each of them.
 
 namespace vida::kernels {
 

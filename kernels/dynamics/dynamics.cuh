@@ -45,7 +45,7 @@ struct Model {
 
   /// X [n, ld] <- its first `columns` columns after `steps` steps.
   template <class Team>
-  VIDA_FN void advance(Team team, Real* X, int ld, int columns, int steps, const Work& work) const {
+  VIDA_CALL void advance(Team team, Real* X, int ld, int columns, int steps, const Work& work) const {
     switch (shape.kind) {
       case ModelKind::lorenz96:
         return advance_by(team, Lorenz96Slope<Real>(parameters), X, ld, columns, steps, work);
@@ -63,7 +63,7 @@ struct Model {
   /// mean <- mean after one step; P [n, ld] <- J P, J the derivative of the step: `exact`, propagated through the
   /// stages, or `frozen`, the series of exp(dt M) at the new mean.
   template <class Team>
-  VIDA_FN void tangent(Team team, Real* mean, Real* P, int ld, int columns, Tangent kind, const Work& work) const {
+  VIDA_CALL void tangent(Team team, Real* mean, Real* P, int ld, int columns, Tangent kind, const Work& work) const {
     switch (shape.kind) {
       case ModelKind::lorenz96:
         return tangent_by(team, Lorenz96Slope<Real>(parameters), mean, P, ld, columns, kind, work);

@@ -49,7 +49,7 @@ struct EnsembleWork {
 
 /// A <- A M for M [members, members]; spare: [rows, ld].
 template <class Team, class Real>
-VIDA_FN void transform_anomalies(Team team, const FilterShape& s, Real* A, const Real* M, Real* spare) {
+VIDA_CALL void transform_anomalies(Team team, const FilterShape& s, Real* A, const Real* M, Real* spare) {
   gemm(team, s.n, s.members, s.members, A, s.ld, M, s.ld, Assign<Real>{spare, s.ld});
   team.sync();
   copy(team, s.n, s.ld, spare, A);
@@ -57,8 +57,8 @@ VIDA_FN void transform_anomalies(Team team, const FilterShape& s, Real* A, const
 
 /// What follows every analysis: relaxation to prior spread (Whitaker and Hamill 2012), inflation, rotation.
 template <class Team, class Real>
-VIDA_FN void adjust_anomalies(Team team, const FilterShape& s, const FilterRun<Real>& run, long cycle, Real* A,
-                              const Real* forecast_deviation, Real* spare, const RotationWork<Real>& rotation) {
+VIDA_CALL void adjust_anomalies(Team team, const FilterShape& s, const FilterRun<Real>& run, long cycle, Real* A,
+                                const Real* forecast_deviation, Real* spare, const RotationWork<Real>& rotation) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   using std::sqrt;

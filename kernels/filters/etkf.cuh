@@ -27,8 +27,8 @@ struct TransformWork {
 /// From whitened anomalies Y [count, ld] and residual: T = (I + Y'Y / N1)^-1/2, weights = (Y'Y + N1 I)^-1 Y' residual,
 /// here with members as columns of Y. work.along = Y' residual.
 template <class Team, class Real>
-VIDA_FN void ensemble_transform(Team team, int members, int ld, int count, const Real* Y, const Real* residual,
-                                const TransformWork<Real>& work) {
+VIDA_CALL void ensemble_transform(Team team, int members, int ld, int count, const Real* Y, const Real* residual,
+                                  const TransformWork<Real>& work) {
   using Pack = typename Team::template Pack<Real>;
   const Real scale = Real(1) / Real(members - 1);
   gemm_tn(team, members, members, count, Y, ld, Y, ld,
@@ -44,7 +44,7 @@ VIDA_FN void ensemble_transform(Team team, int members, int ld, int count, const
 
 /// mean[i] += sum_k A[i, k] weights[k].
 template <class Team, class Real>
-VIDA_FN void shift_mean(Team team, int rows, int members, const Real* A, int ld, const Real* weights, Real* mean) {
+VIDA_CALL void shift_mean(Team team, int rows, int members, const Real* A, int ld, const Real* weights, Real* mean) {
   for (int i = team.rank(); i < rows; i += team.size())
     mean[i] += dot(team, members, A + static_cast<long>(i) * ld, weights);
 }

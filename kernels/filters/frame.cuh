@@ -176,7 +176,7 @@ VIDA_FN DrawAddress draw_address(const FilterRun<Real>& run, FilterStream stream
 
 /// to[i, :] += (factor z)[i, :] for a lower factor [rows, ldn] or a diagonal one; z: [n, ld], not `to`.
 template <class Team, class Real>
-VIDA_FN void add_coloured(Team team, const FilterShape& s, const Real* factor, bool dense, const Real* z, Real* to) {
+VIDA_CALL void add_coloured(Team team, const FilterShape& s, const Real* factor, bool dense, const Real* z, Real* to) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   for_pairs(team, s.n, (s.members + W - 1) / W, [&](int i, int pack) {
@@ -218,7 +218,7 @@ VIDA_FN void add_model_noise(Team team, const FilterShape& s, const FilterData<R
 /// mean[i] <- mean of row i of X [rows, ld] over the members; X <- X - mean. deviation[i] <- standard deviation with
 /// N - 1, unless null.
 template <class Team, class Real>
-VIDA_FN void center_rows(Team team, int rows, int members, Real* X, int ld, Real* mean, Real* deviation) {
+VIDA_CALL void center_rows(Team team, int rows, int members, Real* X, int ld, Real* mean, Real* deviation) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   using std::sqrt;
@@ -233,7 +233,7 @@ VIDA_FN void center_rows(Team team, int rows, int members, Real* X, int ld, Real
 
 /// deviation[i] <- standard deviation of the anomalies in row i.
 template <class Team, class Real>
-VIDA_FN void deviations(Team team, int rows, int members, const Real* A, int ld, Real* deviation) {
+VIDA_CALL void deviations(Team team, int rows, int members, const Real* A, int ld, Real* deviation) {
   using std::sqrt;
   for (int i = team.rank(); i < rows; i += team.size()) {
     const Real* row = A + static_cast<long>(i) * ld;
@@ -243,8 +243,8 @@ VIDA_FN void deviations(Team team, int rows, int members, const Real* A, int ld,
 
 /// Y <- h(E) of the observations present, [count, ld].
 template <class Team, class Real>
-VIDA_FN void observe(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle,
-                     const Real* E, Real* Y) {
+VIDA_CALL void observe(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle,
+                       const Real* E, Real* Y) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   for_pairs(team, cycle.count, (s.members + W - 1) / W, [&](int row, int pack) {
@@ -262,8 +262,8 @@ VIDA_FN void observe(Team team, const FilterShape& s, const FilterData<Real>& d,
 
 /// Y <- R^-1/2 Y and residual <- R^-1/2 residual for the observations present. other: [p, ld], spare: [lp].
 template <class Team, class Real>
-VIDA_FN void whiten(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle, Real* Y,
-                    Real* residual, Real* other, Real* spare) {
+VIDA_CALL void whiten(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle, Real* Y,
+                      Real* residual, Real* other, Real* spare) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   if (d.diagonal_noise) {
