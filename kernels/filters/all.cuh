@@ -2,4 +2,6 @@
 
 // Every filter.
 
+#include "filters/deterministic_enkf.cuh"
 #include "filters/etkf.cuh"
+#include "filters/stochastic_enkf.cuh"
