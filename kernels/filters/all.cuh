@@ -4,4 +4,5 @@
 
 #include "filters/deterministic_enkf.cuh"
 #include "filters/etkf.cuh"
+#include "filters/serial.cuh"
 #include "filters/stochastic_enkf.cuh"

@@ -40,6 +40,9 @@ struct FilterTraits {
   FilterTables tables = FilterTables::none;
 
   bool ensemble() const { return columns == FilterColumns::members; }
+  bool localised() const {
+    return tables == FilterTables::states_of_observations || tables == FilterTables::observations_of_states;
+  }
 };
 
 /// The data sets of a batch, each array with the data set as its first axis unless said otherwise. A cycle's pattern
