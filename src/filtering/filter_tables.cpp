@@ -69,6 +69,7 @@ kernels::FilterRun<Real> FilterTableSet<Real>::settings(const AssimilationRun& r
           .inflation = real(filter.inflation),
           .relaxation = real(filter.relaxation),
           .rotation = filter.rotation,
+          .local_states = filter.local_states,
           .xn = real(filter.xn),
           .lag = filter.lag,
           .iterations = filter.iterations,
