@@ -74,6 +74,19 @@ VIDA_FN void for_pairs(Team team, int outer, int inner, Function function) {
   }
 }
 
+/// The same for (i, j, k), neighbours along k.
+template <class Team, class Function>
+VIDA_FN void for_triples(Team team, int outer, int middle, int inner, Function function) {
+  if constexpr (Team::kSingleLane) {
+    for (int i = 0; i < outer; ++i)
+      for (int j = 0; j < middle; ++j)
+        for (int k = 0; k < inner; ++k) function(i, j, k);
+  } else {
+    for (int e = team.rank(); e < outer * middle * inner; e += team.size())
+      function(e / inner / middle, e / inner % middle, e % inner);
+  }
+}
+
 /// i brought into 0 .. n-1 on a ring, for i at most a few turns away.
 VIDA_FN int on_ring(int i, int n) {
   while (i < 0) i += n;

@@ -42,20 +42,6 @@ VIDA_CALL void ensemble_transform(Team team, int members, int ld, int count, con
                [&](int j, Pack value) { store(work.weights + j, scale * value); });
 }
 
-/// mean[i] += sum_k A[i, k] weights[k].
-template <class Team, class Real>
-VIDA_CALL void shift_mean(Team team, int rows, int members, const Real* A, int ld, const Real* weights, Real* mean) {
-  for (int i = team.rank(); i < rows; i += team.size())
-    mean[i] += dot(team, members, A + static_cast<long>(i) * ld, weights);
-}
-
-/// d' (Y Y' / N1 + I)^-1 d / count for whitened d, by the Woodbury identity, by one lane.
-template <class Team, class Real>
-VIDA_FN Real innovation_chi_square(Team team, int members, int count, const Real* residual, const Real* along,
-                                   const Real* weights) {
-  return (dot(team, count, residual, residual) - dot(team, members, along, weights)) / Real(count);
-}
-
 template <class RealType>
 struct Etkf {
   using Real = RealType;

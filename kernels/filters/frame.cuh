@@ -18,6 +18,7 @@ struct FilterShape {
   int ld, ldn, lp;         // Executor::leading_dimension of members, n and p
   int rows, prows, mrows;  // n, p and members padded to a multiple of four
   int steps;               // model steps per cycle
+  int analyses;            // local analyses worked side by side
   long cycles;             // of the data
   ModelShape model;
 
@@ -40,6 +41,9 @@ struct FilterTraits {
   FilterTables tables = FilterTables::none;
 
   bool ensemble() const { return columns == FilterColumns::members; }
+  bool localised() const {
+    return tables == FilterTables::states_of_observations || tables == FilterTables::observations_of_states;
+  }
 };
 
 /// The data sets of a batch, each array with the data set as its first axis unless said otherwise. A cycle's pattern
@@ -75,6 +79,7 @@ struct FilterRun {
   Real inflation;   // of analysis anomalies; of covariance per unit time for Kalman filters
   Real relaxation;  // to prior spread
   int rotation;
+  int local_states;        // LETKF: components of a local analysis
   Real xn;                 // EnKF-N
   int lag, iterations;     // iEnKS
   Real threshold, jitter;  // particle filters

@@ -23,6 +23,22 @@ void check_number(const AssimilationRun& run, long index, const char* name, doub
         fmt::format("run {} ({}): {} is {}, expected {}.", index, run.filter.method, name, value, expected));
 }
 
+/// Localisation needs to know where an observation is, and that it has a place of its own.
+void validate_places(const AssimilationRun& run, long index, const StateSpaceModel& system) {
+  const auto refuse = [&](const std::string& what) {
+    throw InvalidArgument(fmt::format("run {} ({}): localisation with radius {} {}. Set radius = inf, or change it.",
+                                      index, run.filter.method, run.filter.radius, what));
+  };
+  const Matrix &H = system.observation_operator, &R = system.observation_noise;
+  for (long j = 0; j < H.extent(0); ++j)
+    if (single_component(H, j) < 0)
+      refuse(fmt::format("needs observations of single components, but row {} of H is not a row of the identity", j));
+  for (long i = 0; i < R.extent(0); ++i)
+    for (long j = 0; j < R.extent(1); ++j)
+      if (i != j && R(i, j) != 0)
+        refuse(fmt::format("needs independent observation errors, but R[{}, {}] is {}", i, j, R(i, j)));
+}
+
 void validate_run(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
   const FilterSettings& filter = run.filter;
   const auto& traits = filter_entry<double>(filter.method).traits;
@@ -44,6 +60,9 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
   check("inflation", filter.inflation, filter.inflation > 0 && std::isfinite(filter.inflation), "a positive number");
   check("relaxation", filter.relaxation, filter.relaxation >= 0 && filter.relaxation <= 1, "a number from 0 to 1");
   check("radius", filter.radius, filter.radius > 0, "a positive number of components, or infinity for no localisation");
+  check("local_states", filter.local_states, filter.local_states >= 1, "at least 1 component");
+  if (traits.localised() && std::isfinite(filter.radius))
+    validate_places(run, index, problems[static_cast<std::size_t>(run.problem)].system);
 }
 
 void validate_observed(const FilterProblem& problem, long index) {

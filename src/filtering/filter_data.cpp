@@ -7,6 +7,7 @@
 
 #include "filtering/factor.hpp"
 #include "filtering/padding.hpp"
+#include "filters/letkf.cuh"
 
 namespace vida {
 namespace {
@@ -30,6 +31,16 @@ Eigen::MatrixXd inverse_root(const Matrix& R, const std::vector<int>& present) {
     for (Eigen::Index j = 0; j < size; ++j)
       block(i, j) = R(present[static_cast<std::size_t>(i)], present[static_cast<std::size_t>(j)]);
   return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(block).operatorInverseSqrt();
+}
+
+/// Local analyses worked side by side: on the CPU those of a pack, on a GPU what keeps its lanes busy and leaves
+/// shared memory to the rest of the filter.
+template <class Real>
+int analyses_side_by_side(const Executor& executor, int members, int n) {
+  if (!executor.is_cuda()) return executor.pack_width(sizeof(Real));
+  constexpr long kBytes = 64 * 1024;
+  const long each = kernels::LetkfWork<Real>::elements(members) * static_cast<long>(sizeof(Real));
+  return static_cast<int>(std::clamp<long>(kBytes / each, 1, std::min(n, 32)));
 }
 
 }  // namespace
@@ -161,6 +172,7 @@ kernels::FilterShape FilterDataSet<Real>::shape(int members) const {
           .prows = prows_,
           .mrows = static_cast<int>(round_up(members, kernels::kTileRows)),
           .steps = kind_.steps,
+          .analyses = analyses_side_by_side<Real>(*executor_, members, kind_.n),
           .cycles = kind_.cycles,
           .model = model};
 }

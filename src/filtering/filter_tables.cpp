@@ -15,9 +15,7 @@ FilterTableSet<Real>::FilterTableSet(Executor& executor, const kernels::FilterTr
                                      std::span<const AssimilationRun> runs, const std::vector<long>& indices,
                                      const std::vector<int>& set_of)
     : taper_of_(indices.size(), -1) {
-  if (traits.tables == kernels::FilterTables::states_of_observations ||
-      traits.tables == kernels::FilterTables::observations_of_states)
-    add_tapers(executor, traits, problems, runs, indices, set_of);
+  if (traits.localised()) add_tapers(executor, traits, problems, runs, indices, set_of);
 }
 
 template <class Real>
@@ -71,6 +69,7 @@ kernels::FilterRun<Real> FilterTableSet<Real>::settings(const AssimilationRun& r
           .inflation = real(filter.inflation),
           .relaxation = real(filter.relaxation),
           .rotation = filter.rotation,
+          .local_states = filter.local_states,
           .xn = real(filter.xn),
           .lag = filter.lag,
           .iterations = filter.iterations,
