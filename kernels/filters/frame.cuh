@@ -75,7 +75,7 @@ struct FilterRun {
   Real inflation;   // of analysis anomalies; of covariance per unit time for Kalman filters
   Real relaxation;  // to prior spread
   int rotation;
-  Real xn;                 // EnKF-N
+  Real xn, tolerance;      // EnKF-N
   int lag, iterations;     // iEnKS
   Real threshold, jitter;  // particle filters
   Tangent tangent;         // Kalman filters

@@ -72,6 +72,7 @@ kernels::FilterRun<Real> FilterTableSet<Real>::settings(const AssimilationRun& r
           .relaxation = real(filter.relaxation),
           .rotation = filter.rotation,
           .xn = real(filter.xn),
+          .tolerance = real(filter.tolerance),
           .lag = filter.lag,
           .iterations = filter.iterations,
           .threshold = real(filter.resampling_threshold),
