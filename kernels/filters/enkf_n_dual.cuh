@@ -25,6 +25,7 @@ struct DualForm {
       const Real pull = problem.e + dot(team, N, w, w);
       const Real curvature = (pull - Real(2) * z * dot(team, N, w, problem.work.other)) / squared;
       slope = problem.b - pull / squared;
+      if (!(std::abs(slope) < Real(INFINITY))) return Real(NAN);  // ends the run
       if (slope < Real(0))
         low = t;
       else
