@@ -80,7 +80,7 @@ struct FilterRun {
   Real relaxation;  // to prior spread
   int rotation;
   int local_states;        // LETKF: components of a local analysis
-  Real xn;                 // EnKF-N
+  Real xn, tolerance;      // EnKF-N
   int lag, iterations;     // iEnKS
   Real threshold, jitter;  // particle filters
   Tangent tangent;         // Kalman filters

@@ -59,10 +59,23 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
   }
   check("inflation", filter.inflation, filter.inflation > 0 && std::isfinite(filter.inflation), "a positive number");
   check("relaxation", filter.relaxation, filter.relaxation >= 0 && filter.relaxation <= 1, "a number from 0 to 1");
+  check("xn", filter.xn, filter.xn > 0 && std::isfinite(filter.xn), "a positive number");
+  check("tolerance", filter.tolerance, filter.tolerance > 0, "a positive number");
+  check("lag", filter.lag, filter.lag >= 1, "at least 1 cycle");
+  check("iterations", filter.iterations, filter.iterations >= 1, "at least 1");
   check("radius", filter.radius, filter.radius > 0, "a positive number of components, or infinity for no localisation");
   check("local_states", filter.local_states, filter.local_states >= 1, "at least 1 component");
   if (traits.localised() && std::isfinite(filter.radius))
     validate_places(run, index, problems[static_cast<std::size_t>(run.problem)].system);
+}
+
+void validate_noise(const AssimilationRun& run, long index, const FilterProblem& problem) {
+  const Matrix& Q = problem.system.process_noise;
+  if (run.filter.method == "ienks" && std::any_of(Q.begin(), Q.end(), [](double value) { return value != 0; }))
+    throw InvalidArgument(
+        fmt::format("run {} (ienks): data set {} has model noise, expected none (Q = 0): a trajectory of the window must "
+                    "follow from its start. Set process_noise to zero, or take another filter.",
+                    index, run.problem));
 }
 
 void validate_observed(const FilterProblem& problem, long index) {
@@ -121,6 +134,8 @@ std::vector<AssimilationResult> assimilate(const Device& device, std::span<const
                                            const AssimilationProgressFunction& progress) {
   for (std::size_t i = 0; i < runs.size(); ++i) validate_run(runs[i], static_cast<long>(i), problems);
   for (std::size_t i = 0; i < problems.size(); ++i) validate_observed(problems[i], static_cast<long>(i));
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    validate_noise(runs[i], static_cast<long>(i), problems[static_cast<std::size_t>(runs[i].problem)]);
   if (options.crps_every < 0)
     throw InvalidArgument(fmt::format("crps_every is {}, expected 0 or more cycles.", options.crps_every));
   return options.precision == Precision::float32 ? assimilate_as<float>(device, problems, runs, options, progress)

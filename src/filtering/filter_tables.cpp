@@ -71,6 +71,7 @@ kernels::FilterRun<Real> FilterTableSet<Real>::settings(const AssimilationRun& r
           .rotation = filter.rotation,
           .local_states = filter.local_states,
           .xn = real(filter.xn),
+          .tolerance = real(filter.tolerance),
           .lag = filter.lag,
           .iterations = filter.iterations,
           .threshold = real(filter.resampling_threshold),

@@ -114,7 +114,9 @@ std::vector<double> assimilation(const Device& device, const std::vector<std::st
       FilterSettings filter{.method = method.name, .members = 9, .inflation = 1.1, .relaxation = 0.2};
       filter.rotation = problem == 0;
       if (method.localised && problem == 3) filter.radius = 2;
-      runs.push_back({.problem = problem, .filter = filter, .seed = 3});
+      if (problem == 3) filter.lag = 2;
+      const bool noiseless = method.name == "ienks";
+      runs.push_back({.problem = noiseless && problem == 0 ? 2 : problem, .filter = filter, .seed = 3});
     }
   }
   std::vector<double> numbers;

@@ -26,6 +26,7 @@ std::vector<AssimilationRun> every_method() {
       runs.push_back({.problem = problem, .filter = filter, .seed = 7});
       filter.members = 7;
       filter.relaxation = 0.3;
+      filter.lag = problem == 0 ? 3 : 2;
       runs.push_back({.problem = problem, .filter = filter, .seed = 8});
     }
   return runs;
