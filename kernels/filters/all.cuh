@@ -3,3 +3,5 @@
 // Every filter.
 
 #include "filters/etkf.cuh"
+#include "filters/fixed_gain.cuh"
+#include "filters/kalman.cuh"

@@ -52,7 +52,8 @@ const std::vector<FilterMethod>& filter_methods() {
     for (const auto& one : entries<double>())
       list.push_back({one.traits.name, one.traits.description, one.traits.ensemble(),
                       one.traits.tables == kernels::FilterTables::states_of_observations ||
-                          one.traits.tables == kernels::FilterTables::observations_of_states});
+                          one.traits.tables == kernels::FilterTables::observations_of_states,
+                      one.traits.linear});
     return list;
   }();
   return methods;
