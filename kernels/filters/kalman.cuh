@@ -4,6 +4,7 @@
 // assimilated some at a time, as if they came one after the other (Bierman 1977): whitened, their errors are
 // independent, and each is a rank-one update of the covariance.
 
+#include "filters/covariance.cuh"
 #include "filters/scores.cuh"
 
 namespace vida::kernels {
@@ -14,26 +15,32 @@ inline constexpr int kObservationsTogether = 4;  // of one update of the covaria
 template <class Real>
 struct KalmanWork {
   Real *mean, *deviation, *score;
-  Real* shift;  // of the mean by the observations so far [n]
-  Real *P, *other;
-  Real *residual, *spare;             // whitened innovation of the forecast [lp]
-  Real* slope;                        // of the observations present, whitened where they see single components [lp]
-  Real* H;                            // R^-1/2 H', H' the derivative of h at the forecast [prows, ldn]
-  Real* V;                            // P h, then its multiple v with v v' the update of P [kObservationsTogether, ld]
-  Real *S, *innovation, *chi_square;  // of the observations together
+  Real* P;
+  Real* shift;             // of the mean by the observations so far [n]
+  Real *residual, *spare;  // whitened innovation of the forecast [lp]
+  Real* slope;             // of the observations present, whitened where they see single components [lp]
+  Real* V;                 // P h, then its multiple v with v v' the update of P [kObservationsTogether, ld]
+  Real *S, *innovation;    // of the observations together
+  Real* chi_square;
+  CovarianceWork<Real> covariance;
+  Real *H, *unwhitened;  // R^-1/2 H' and H', the derivative of h at the forecast [prows, ldn]
 
-  VIDA_BOTH KalmanWork(Pieces<Real>& pieces, const FilterShape& s) {
-    mean = pieces.take(s.ld), deviation = pieces.take(s.n), score = pieces.take(2L * s.n + 1);
-    shift = pieces.take(s.ld);
-    P = pieces.take(s.state_elements());
-    other = pieces.take(s.observed_elements() > s.state_elements() ? s.observed_elements() : s.state_elements());
-    residual = pieces.take(s.lp), spare = pieces.take(s.lp), slope = pieces.take(s.lp);
-    H = pieces.take(s.observed_elements());
-    V = pieces.take(static_cast<long>(kObservationsTogether) * s.ld);
-    S = pieces.take(static_cast<long>(kObservationsTogether) * kObservationsTogether);
-    innovation = pieces.take(kObservationsTogether);
-    chi_square = pieces.take(1);
-  }
+  VIDA_BOTH KalmanWork(Pieces<Real>& pieces, const FilterShape& s)
+      : mean(pieces.take(s.ld)),
+        deviation(pieces.take(s.n)),
+        score(pieces.take(2L * s.n + 1)),
+        P(pieces.take(s.state_elements())),
+        shift(pieces.take(s.ld)),
+        residual(pieces.take(s.lp)),
+        spare(pieces.take(s.lp)),
+        slope(pieces.take(s.lp)),
+        V(pieces.take(static_cast<long>(kObservationsTogether) * s.ld)),
+        S(pieces.take(static_cast<long>(kObservationsTogether) * kObservationsTogether)),
+        innovation(pieces.take(kObservationsTogether)),
+        chi_square(pieces.take(1)),
+        covariance(pieces, s),
+        H(covariance.products),
+        unwhitened(covariance.other) {}
 };
 
 /// P += a covariance, dense [rows, ldn] or a diagonal.
@@ -59,7 +66,7 @@ struct KalmanFilter {
   VIDA_BOTH static long state_elements(const FilterShape& s) { return s.state_elements() + s.ld; }
   static std::size_t scratch_bytes(const FilterShape& s) {
     Pieces<Real> pieces;
-    (void)Work(pieces, s);
+    (void)KalmanWork<Real>(pieces, s);
     return sizeof(Real) * static_cast<std::size_t>(pieces.used);
   }
 
@@ -68,10 +75,10 @@ struct KalmanFilter {
     const FilterShape& s = launch.shape;
     const FilterRun<Real>& run = launch.runs[item];
     Pieces<Real> pieces{team.template scratch<Real>()};
-    const Work work(pieces, s);
-    const KalmanWork<Real>& w = work.frame;
+    const KalmanWork<Real> w(pieces, s);
     Real* state = launch.output.state + item * state_elements(s);
     if (launch.output.failed[item] >= 0) return;
+    w.covariance.start(team, s);
     if (launch.first == 0) {
       start(team, run, w);
     } else {
@@ -80,7 +87,7 @@ struct KalmanFilter {
     }
     for (long j = launch.first; j < launch.first + launch.count; ++j) {
       team.sync();
-      forecast(team, run, work);
+      forecast(team, run, w);
       team.sync();
       if (!analyse_cycle(team, item, run, j, w)) {
         if (team.rank() == 0) launch.output.failed[item] = j;
@@ -94,12 +101,6 @@ struct KalmanFilter {
   }
 
  private:
-  struct Work {
-    KalmanWork<Real> frame;
-    typename Model<Real>::Work model;
-    VIDA_BOTH Work(Pieces<Real>& pieces, const FilterShape& s) : frame(pieces, s), model(pieces, s.model) {}
-  };
-
   template <class Team>
   VIDA_FN void start(Team team, const FilterRun<Real>& run, const KalmanWork<Real>& w) const {
     const FilterShape& s = launch.shape;
@@ -114,25 +115,14 @@ struct KalmanFilter {
 
   /// mean <- Psi(mean), P <- J P J' + Q over the steps of a cycle, with the factor inflation^dt at each step.
   template <class Team>
-  VIDA_FN void forecast(Team team, const FilterRun<Real>& run, const Work& work) const {
+  VIDA_FN void forecast(Team team, const FilterRun<Real>& run, const KalmanWork<Real>& w) const {
     const FilterShape& s = launch.shape;
     const FilterData<Real>& d = launch.data;
-    const KalmanWork<Real>& w = work.frame;
     const Model<Real> model = launch.model(run.data);
     const Real factor = run.inflation == Real(1) ? Real(1) : pack_exp(model.dt() * pack_log(run.inflation));
     for (int step = 0; step < s.steps; ++step) {
       if (step) team.sync();
-      model.linearize(team, w.mean, run.tangent, work.model);
-      team.sync();
-      model.tangent(team, w.P, s.ld, s.n, run.tangent, work.model);
-      team.sync();
-      for_pairs(team, s.n, s.n, [&](int i, int k) { w.other[i * s.ld + k] = factor * w.P[k * s.ld + i]; });
-      team.sync();
-      model.tangent(team, w.other, s.ld, s.n, run.tangent, work.model);
-      team.sync();
-      // the exact result is symmetric, and rounding errors that are not would grow with the model's instability
-      for_pairs(team, s.n, s.n,
-                [&](int i, int k) { w.P[i * s.ld + k] = Real(0.5) * (w.other[i * s.ld + k] + w.other[k * s.ld + i]); });
+      forecast_covariance(team, s, model, run.tangent, factor, w.mean, w.P, w.covariance);
     }
     if (!d.noisy) return;
     team.sync();
@@ -196,7 +186,7 @@ struct KalmanFilter {
     if (team.rank() == 0) *w.chi_square = Real(0);
     if (sees_rows()) return;
     team.sync();
-    Real* rows = d.diagonal_noise ? w.H : w.other;
+    Real* rows = d.diagonal_noise ? w.H : w.unwhitened;
     for_pairs(team, cycle.count, s.n, [&](int row, int i) {
       const int j = cycle.observed[row];
       const Real element = d.single_components ? (cycle.component[j] == i ? Real(1) : Real(0))
@@ -205,7 +195,7 @@ struct KalmanFilter {
     });
     if (d.diagonal_noise) return;
     team.sync();
-    gemm(team, cycle.count, s.n, cycle.count, cycle.whitening, s.lp, w.other, s.ldn, Assign<Real>{w.H, s.ldn});
+    gemm(team, cycle.count, s.n, cycle.count, cycle.whitening, s.lp, w.unwhitened, s.ldn, Assign<Real>{w.H, s.ldn});
     for (int row = team.rank(); row < cycle.count; row += team.size())
       w.spare[row] = dot(team, cycle.count, cycle.whitening + static_cast<long>(row) * s.lp, w.residual);
     team.sync();
