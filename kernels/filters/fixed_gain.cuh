@@ -31,7 +31,7 @@ struct FixedGainWork {
   Real* column;               // the mean as the model takes it [rows, ld]
 
   VIDA_BOTH FixedGainWork(Pieces<Real>& pieces, const FilterShape& s)
-      : mean(pieces.take(s.n)),
+      : mean(pieces.take(s.ldn)),
         deviation(pieces.take(s.n)),
         score(pieces.take(2L * s.n + 1)),
         residual(pieces.take(s.lp)),
@@ -105,6 +105,7 @@ struct FixedGainFilter {
   template <class Team>
   VIDA_FN bool analyse_cycle(Team team, long item, const FilterRun<Real>& run, long j,
                              const FixedGainWork<Real>& w) const {
+    using Pack = typename Team::template Pack<Real>;
     using std::sqrt;
     const FilterShape& s = launch.shape;
     const FilterData<Real>& d = launch.data;
@@ -130,12 +131,12 @@ struct FixedGainFilter {
       return false;
     Real* chi_square = launch.output.scores + (item * launch.count + j - launch.first) * kCycleScores + kChiSquare;
     if (table >= 0) {
-      const Real* K = gains.gain + table * s.rows * s.lp;
+      const Real* K = gains.gain + table * s.prows * s.ldn;
       const Real* precision = gains.precision + table * s.prows * s.lp;
-      for (int i = team.rank(); i < s.n; i += team.size())
-        w.mean[i] += dot(team, s.p, K + static_cast<long>(i) * s.lp, w.residual);
-      for (int row = team.rank(); row < s.p; row += team.size())
-        w.weighted[row] = dot(team, s.p, precision + static_cast<long>(row) * s.lp, w.residual);
+      vector_times(team, s.n, s.p, w.residual, K, s.ldn,
+                   [&](int i, Pack shift) { store(w.mean + i, load<Pack>(w.mean + i) + shift); });
+      vector_times(team, s.p, s.p, w.residual, precision, s.lp,
+                   [&](int row, Pack value) { store(w.weighted + row, value); });
       deviate(gains.analysis_variance + table * s.n);
       team.sync();
     }

@@ -130,7 +130,7 @@ struct Gains {
   const Real* mean;               // of the background [background, n]
   const Real* forecast_variance;  // diagonal of B [background, n]
   const int* table_of;            // [background, cycles], -1 where nothing is observed
-  const Real* gain;               // K = B H' (H B H' + R)^-1 [table, rows, lp]
+  const Real* gain;               // transposed, K = B H' (H B H' + R)^-1 [table, prows, ldn]
   const Real* precision;          // (H B H' + R)^-1 [table, prows, lp]
   const Real* analysis_variance;  // diagonal of (I - K H) B [table, n]
 };

@@ -92,7 +92,7 @@ BackgroundGains<Real>::BackgroundGains(Executor& executor, const kernels::Filter
                                        std::span<const FilterProblem* const> problems,
                                        std::span<const AssimilationRun> runs, const std::vector<long>& indices,
                                        const std::vector<int>& set_of, std::size_t memory_limit) {
-  const long K_elements = static_cast<long>(shape.rows) * shape.lp;
+  const long K_elements = static_cast<long>(shape.prows) * shape.ldn;
   const long precision_elements = static_cast<long>(shape.prows) * shape.lp;
   const std::size_t each = sizeof(Real) * static_cast<std::size_t>(K_elements + precision_elements + shape.n);
   using Settings = std::tuple<int, double, std::vector<double>, std::vector<double>, std::vector<double>>;
@@ -124,7 +124,7 @@ BackgroundGains<Real>::BackgroundGains(Executor& executor, const kernels::Filter
       if (place == table_of_pattern.end()) {
         const Table table(problem, filter, background, present);
         std::vector<Real> content;
-        append(table.gain, shape.rows, shape.lp, content);
+        append(table.gain.transpose(), shape.prows, shape.ldn, content);
         append(table.precision, shape.prows, shape.lp, content);
         append(table.variance, shape.n, 1, content);
         const auto index =
