@@ -39,6 +39,7 @@ struct FilterTraits {
   const char* description;
   FilterColumns columns = FilterColumns::members;
   FilterTables tables = FilterTables::none;
+  bool linear = false;  // whether models and observations must be linear
 
   bool ensemble() const { return columns == FilterColumns::members; }
   bool localised() const {
@@ -50,19 +51,21 @@ struct FilterTraits {
 /// tells which observations are present; `observed` lists them in rising order.
 template <class Real>
 struct FilterData {
-  const Real* parameters;      // [data, model.parameters]
-  const Real* y;               // [data, cycles, lp], NaN where missing
-  const Real* truth;           // [data, cycles, n], NaN where unknown
-  const Real* initial_mean;    // [data, n]
-  const Real* initial_factor;  // lower Cholesky factor of C0 [data, rows, ldn], or its diagonal [data, n]
-  const Real* noise_factor;    // of Q, in the same form
-  const Real* H;               // [data, prows, ldn], for observations that mix components
-  const int* component;        // [data, p], for observations of single ones
-  const Real* whitening;       // R^-1/2: [pattern, prows, lp], or with a diagonal R [data, lp]
-  const int* pattern_of;       // [data, cycles]
-  const int* count;            // observations present [pattern]
-  const int* observed;         // their numbers [pattern, lp]
-  const int* place;            // of observation j among those, -1 when missing [pattern, lp]
+  const Real* parameters;          // [data, model.parameters]
+  const Real* y;                   // [data, cycles, lp], NaN where missing
+  const Real* truth;               // [data, cycles, n], NaN where unknown
+  const Real* initial_mean;        // [data, n]
+  const Real* initial_factor;      // lower Cholesky factor of C0 [data, rows, ldn], or its diagonal [data, n]
+  const Real* noise_factor;        // of Q, in the same form
+  const Real* initial_covariance;  // C0 itself [data, rows, ldn], or its diagonal [data, n]
+  const Real* noise_covariance;    // Q, in the same form
+  const Real* H;                   // [data, prows, ldn], for observations that mix components
+  const int* component;            // [data, p], for observations of single ones
+  const Real* whitening;           // R^-1/2: [pattern, prows, lp], or with a diagonal R [data, lp]
+  const int* pattern_of;           // [data, cycles]
+  const int* count;                // observations present [pattern]
+  const int* observed;             // their numbers [pattern, lp]
+  const int* place;                // of observation j among those, -1 when missing [pattern, lp]
   ObservationKind observation;
   bool dense_initial, dense_noise, noisy;  // whether factors are matrices; whether there is a Q at all
   bool single_components, diagonal_noise;
@@ -72,8 +75,9 @@ struct FilterData {
 template <class Real>
 struct FilterRun {
   int data;
-  int given;  // whether the state of the first cycle is there already
-  int taper;  // which table of localisation weights, -1 for none
+  int given;       // whether the state of the first cycle is there already
+  int taper;       // which table of localisation weights, -1 for none
+  int background;  // which background of fixed gains
   std::uint64_t seed;
   std::uint32_t number;
   Real inflation;   // of analysis anomalies; of covariance per unit time for Kalman filters
@@ -106,7 +110,7 @@ struct FilterOutput {
   Real* forecast_mean;    // [run, count, n]
   Real* analysis_mean;    // [run, count, n]
   Real* analysis_spread;  // [run, count, n], standard deviations
-  Real* members;          // analysis ensemble of the last cycle of this launch [run, n, ld]
+  Real* members;          // analysis ensemble or covariance of the last cycle of this launch [run, n, ld]
   int* ranks;             // of the truth in the forecast ensemble [run, count, n]
   long* failed;           // [run] cycle whose numbers are not finite, -1: none
   int crps_every;         // cycles between CRPS; 0: never
@@ -124,12 +128,25 @@ struct Tapers {
   VIDA_FN long row(int table, int group) const { return static_cast<long>(table) * groups + group; }
 };
 
+/// Gains that the host computes: for each background B and each set of observations present one table, with zeros for
+/// those that are missing. NaN stands for what a given gain leaves unknown.
+template <class Real>
+struct Gains {
+  const Real* mean;               // of the background [background, n]
+  const Real* forecast_variance;  // diagonal of B [background, n]
+  const int* table_of;            // [background, cycles], -1 where nothing is observed
+  const Real* gain;               // transposed, K = B H' (H B H' + R)^-1 [table, prows, ldn]
+  const Real* precision;          // (H B H' + R)^-1 [table, prows, lp]
+  const Real* analysis_variance;  // diagonal of (I - K H) B [table, n]
+};
+
 /// A launch over some cycles of some runs.
 template <class Real>
 struct FilterLaunch {
   FilterShape shape;
   FilterData<Real> data;
   Tapers<Real> tapers;
+  Gains<Real> gains;
   const FilterRun<Real>* runs;
   FilterOutput<Real> output;
   long first, count;  // cycles

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <tuple>
+#include <variant>
 
 #include "filtering/filter_data.hpp"
 #include "filtering/filter_group.hpp"
@@ -39,6 +40,39 @@ void validate_places(const AssimilationRun& run, long index, const StateSpaceMod
         refuse(fmt::format("needs independent observation errors, but R[{}, {}] is {}", i, j, R(i, j)));
 }
 
+/// What the filters without an ensemble need of their model and settings.
+void validate_gaussian(const AssimilationRun& run, long index, const FilterProblem& problem,
+                       const kernels::FilterTraits& traits) {
+  const FilterSettings& filter = run.filter;
+  const StateSpaceModel& system = problem.system;
+  const std::string where = fmt::format("run {} ({}): ", index, filter.method);
+  if (filter.tangent != "exact" && filter.tangent != "frozen")
+    throw InvalidArgument(fmt::format("{}tangent is \"{}\", expected \"exact\" or \"frozen\".", where, filter.tangent));
+  const bool identity = system.observation_function == ObservationFunction::identity;
+  if (traits.linear && !(std::holds_alternative<LinearDynamics>(system.model) && identity))
+    throw InvalidArgument(
+        fmt::format("{}the model of data set {} is {} and its observations are {}; this filter needs a linear model "
+                    "and linear observations. Use \"ekf\".",
+                    where, run.problem, name_of(system.model), identity ? "linear" : "not linear"));
+  if (traits.tables != kernels::FilterTables::gains) return;
+  const bool variational = filter.method == "3dvar", given = variational && !filter.gain.empty();
+  check_number(run, index, "background_scale", filter.background_scale,
+               filter.background_scale > 0 && std::isfinite(filter.background_scale), "a positive number");
+  if (given) return validate_gain(filter.gain, system, where);
+  validate_background(where, filter.background, system.n());
+  const Vector& mean = filter.background_mean;
+  if (!mean.empty() && (mean.extent(0) != system.n() ||
+                        !std::all_of(mean.begin(), mean.end(), [](double value) { return std::isfinite(value); })))
+    throw InvalidArgument(fmt::format("{}the background mean has {} entries, expected {} finite ones.", where,
+                                      mean.extent(0), system.n()));
+  const bool needs_mean = !variational || !identity;
+  if (problem.data.truth.extent(0) < 2 && (filter.background.empty() || (needs_mean && mean.empty())))
+    throw InvalidArgument(
+        fmt::format("{}data set {} has no truth of at least two cycles to take {} from. Give background{}{}.", where,
+                    run.problem, filter.background.empty() ? "the background covariance" : "the background mean",
+                    needs_mean ? " and background_mean" : "", variational ? ", or a gain" : ""));
+}
+
 void validate_run(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
   const FilterSettings& filter = run.filter;
   const auto& traits = filter_entry<double>(filter.method).traits;
@@ -67,6 +101,7 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
   check("local_states", filter.local_states, filter.local_states >= 1, "at least 1 component");
   if (traits.localised() && std::isfinite(filter.radius))
     validate_places(run, index, problems[static_cast<std::size_t>(run.problem)].system);
+  validate_gaussian(run, index, problems[static_cast<std::size_t>(run.problem)], traits);
 }
 
 void validate_noise(const AssimilationRun& run, long index, const FilterProblem& problem) {
