@@ -63,7 +63,7 @@ VIDA_FN void forecast_covariance(Team team, const FilterShape& s, const Model<Re
     close_columns<Band<Real>>(team, s.n, JP, ld);
     team.sync();
     times_band_transposed(team, s.n, JP, ld, J,
-                          [&](int i, int k, Pack value) { store(P + i * s.ld + k, factor * value); });
+                          [=, to = s.ld](int i, int k, Pack value) { store(P + i * to + k, factor * value); });
   } else {
     model.linearize(team, mean, kind, work.model);
     team.sync();
