@@ -39,7 +39,7 @@ struct KalmanWork {
         innovation(pieces.take(kObservationsTogether)),
         chi_square(pieces.take(1)),
         covariance(pieces, s),
-        H(covariance.products),
+        H(covariance.observed),
         unwhitened(covariance.other) {}
 };
 
