@@ -8,28 +8,46 @@
 namespace vida::kernels {
 
 /// Work area of forecast_covariance(). For the exact derivative of Lorenz-96 that is the linearised step and J P with a
-/// halo of columns, otherwise the model's own and a transposed covariance.
+/// halo of columns, otherwise the model's own, in the same place, and a transposed covariance.
 template <class Real>
 struct CovarianceWork {
+  Real* ones;
+  Real* other;  // [rows or prows, ld], free for others between forecasts
   typename Model<Real>::Work model;
-  Real *step, *ones;
-  Real* products;  // of the step, free for others afterwards
-  Real* other;     // the same [.., halo_ld(ld)]
+  Real *step, *products;
+  Real* observed;  // [prows, ldn], where the products are: free for others between forecasts
 
-  VIDA_BOTH CovarianceWork(Pieces<Real>& pieces, const FilterShape& s) : model(pieces, s.model) {
-    const bool ring = s.model.kind == ModelKind::lorenz96;
-    const auto larger = [](long a, long b) { return a > b ? a : b; };
-    step = pieces.take(ring ? StepWork<Real>::kept_elements(s.n, kHalo) : 0);
-    ones = pieces.take(ring ? ring_stride(s.n) : 0);
-    products = pieces.take(
-        larger(ring ? StepWork<Real>::product_elements(s.n, kHalo) : 0, static_cast<long>(s.prows) * s.ldn));
-    other = pieces.take(larger(static_cast<long>(s.rows) * halo_ld(s.ld), static_cast<long>(s.prows) * s.ldn));
+  VIDA_BOTH CovarianceWork(Pieces<Real>& pieces, const FilterShape& s)
+      : ones(pieces.take(of_lorenz96(s) ? ring_stride(s.n) : 0)),
+        other(pieces.take(larger(static_cast<long>(s.rows) * halo_ld(s.ld), s.observed_elements()))),
+        model(at(pieces, s)) {
+    const long start = pieces.used;
+    step = pieces.take(of_lorenz96(s) ? StepWork<Real>::kept_elements(s.n, kHalo) : 0);
+    observed = products =
+        pieces.take(larger(of_lorenz96(s) ? StepWork<Real>::product_elements(s.n, kHalo) : 0, s.observed_elements()));
+    Pieces<Real> model_alone;
+    (void)typename Model<Real>::Work(model_alone, model_shape(s));
+    pieces.used = larger(pieces.used, start + model_alone.used);
+  }
+
+  /// The model as the columns of a covariance are advanced: some at a time, lest they take a GPU's shared memory.
+  VIDA_BOTH static ModelShape model_shape(const FilterShape& s) {
+    ModelShape shape = s.model;
+    if (shape.group > 16) shape.group = 16;
+    return shape;
   }
 
   template <class Team>
   VIDA_FN void start(Team team, const FilterShape& s) const {
-    if (s.model.kind != ModelKind::lorenz96) return;
+    if (!of_lorenz96(s)) return;
     for (int i = team.rank(); i < ring_stride(s.n); i += team.size()) ones[i] = Real(1);
+  }
+
+ private:
+  VIDA_BOTH static bool of_lorenz96(const FilterShape& s) { return s.model.kind == ModelKind::lorenz96; }
+  VIDA_BOTH static long larger(long a, long b) { return a > b ? a : b; }
+  VIDA_BOTH static typename Model<Real>::Work at(Pieces<Real> pieces, const FilterShape& s) {
+    return typename Model<Real>::Work(pieces, model_shape(s));
   }
 };
 
@@ -46,7 +64,7 @@ VIDA_FN void symmetrize(Team team, int n, Real* P, int ld) {
 
 /// mean [ld] <- mean after one step, P [rows, ld] <- factor J P J', symmetric.
 template <class Team, class Real>
-VIDA_FN void forecast_covariance(Team team, const FilterShape& s, const Model<Real>& model, Tangent kind, Real factor,
+VIDA_FN void forecast_covariance(Team team, const FilterShape& s, Model<Real> model, Tangent kind, Real factor,
                                  Real* mean, Real* P, const CovarianceWork<Real>& work) {
   using Pack = typename Team::template Pack<Real>;
   if (s.model.kind == ModelKind::lorenz96 && kind == Tangent::exact) {
@@ -63,8 +81,9 @@ VIDA_FN void forecast_covariance(Team team, const FilterShape& s, const Model<Re
     close_columns<Band<Real>>(team, s.n, JP, ld);
     team.sync();
     times_band_transposed(team, s.n, JP, ld, J,
-                          [&](int i, int k, Pack value) { store(P + i * s.ld + k, factor * value); });
+                          [=, to = s.ld](int i, int k, Pack value) { store(P + i * to + k, factor * value); });
   } else {
+    model.shape = CovarianceWork<Real>::model_shape(s);
     model.linearize(team, mean, kind, work.model);
     team.sync();
     model.tangent(team, P, s.ld, s.n, kind, work.model);

@@ -39,7 +39,7 @@ struct KalmanWork {
         innovation(pieces.take(kObservationsTogether)),
         chi_square(pieces.take(1)),
         covariance(pieces, s),
-        H(covariance.products),
+        H(covariance.observed),
         unwhitened(covariance.other) {}
 };
 
@@ -267,8 +267,8 @@ struct KalmanFilter {
       for (int k = 0; k < G; ++k) *w.chi_square += u[k] * u[k];
     }
     team.sync();
-    gemm_tn(team, s.n, s.n, G, w.V, s.ld, w.V, s.ld, [&](int i, int c, Pack value) {
-      Real* at = w.P + i * s.ld + c;
+    gemm_tn(team, s.n, s.n, G, w.V, s.ld, w.V, s.ld, [P = w.P, ld = s.ld](int i, int c, Pack value) {
+      Real* at = P + i * ld + c;
       store(at, load<Pack>(at) - value);
     });
   }

@@ -5,6 +5,7 @@
 #include <Eigen/Cholesky>
 #include <limits>
 #include <map>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -71,6 +72,7 @@ struct Table {
     gain = Dense::Zero(n, p), precision = Dense::Zero(p, p);
     gain(Eigen::all, present) = K, precision(present, present) = inverse;
     variance = background.B.diagonal() - (K.array() * HB.transpose().array()).rowwise().sum().matrix();
+    variance = variance.cwiseMax(0.0);  // of a singular B, rounding may leave less
   }
 };
 
@@ -85,6 +87,49 @@ void append(const Dense& from, long rows, long ld, std::vector<Real>& to) {
 
 std::vector<double> numbers(const auto& array) { return {array.begin(), array.end()}; }
 
+/// The tables of a group as kernels read them, each once.
+template <class Real>
+class TableStore {
+ public:
+  TableStore(const kernels::FilterShape& shape, std::size_t memory_limit) : shape_(shape), limit_(memory_limit) {}
+
+  /// The table's number. given: whether it comes from a given gain, which leaves the rest unknown.
+  int add(const Table& table, bool given, const std::string& method) {
+    std::vector<Real> content;
+    append(table.gain.transpose(), shape_.prows, shape_.ldn, content);
+    append(table.precision, shape_.prows, shape_.lp, content);
+    append(table.variance, shape_.n, 1, content);
+    const std::size_t each = sizeof(Real) * content.size();
+    const auto place = known_.try_emplace({given, std::move(content)}, static_cast<int>(known_.size())).first;
+    if (known_.size() * each > limit_ / 4)
+      throw OutOfMemory(
+          fmt::format("{}: the gains for more than {} different sets of observations present need more than {} bytes, "
+                      "a quarter of the {} that may be used. Assimilate fewer data sets in one call, give one gain for "
+                      "all sets (3dvar), or use \"ekf\", which keeps no gains.",
+                      method, known_.size() - 1, limit_ / 4, limit_));
+    return place->second;
+  }
+
+  void unpack(std::vector<Real>& gain, std::vector<Real>& precision, std::vector<Real>& variance) const {
+    for (const auto& [key, index] : known_) {
+      auto from = key.second.begin();
+      const auto take = [&, table = index](std::vector<Real>& to, long count) {
+        to.resize(known_.size() * static_cast<std::size_t>(count));
+        std::copy(from, from + count, to.begin() + table * count);
+        from += count;
+      };
+      take(gain, static_cast<long>(shape_.prows) * shape_.ldn);
+      take(precision, static_cast<long>(shape_.prows) * shape_.lp);
+      take(variance, shape_.n);
+    }
+  }
+
+ private:
+  const kernels::FilterShape& shape_;
+  std::size_t limit_;
+  std::map<std::pair<bool, std::vector<Real>>, int> known_;
+};
+
 }  // namespace
 
 template <class Real>
@@ -92,12 +137,9 @@ BackgroundGains<Real>::BackgroundGains(Executor& executor, const kernels::Filter
                                        std::span<const FilterProblem* const> problems,
                                        std::span<const AssimilationRun> runs, const std::vector<long>& indices,
                                        const std::vector<int>& set_of, std::size_t memory_limit) {
-  const long K_elements = static_cast<long>(shape.prows) * shape.ldn;
-  const long precision_elements = static_cast<long>(shape.prows) * shape.lp;
-  const std::size_t each = sizeof(Real) * static_cast<std::size_t>(K_elements + precision_elements + shape.n);
   using Settings = std::tuple<int, double, std::vector<double>, std::vector<double>, std::vector<double>>;
   std::map<Settings, int> known;
-  std::map<std::pair<bool, std::vector<Real>>, int> tables;  // by whether the gain is given, and content
+  TableStore<Real> tables(shape, memory_limit);
   std::vector<Real> mean, forecast_variance;
   std::vector<int> table_of;
   for (std::size_t k = 0; k < indices.size(); ++k) {
@@ -109,50 +151,27 @@ BackgroundGains<Real>::BackgroundGains(Executor& executor, const kernels::Filter
     background_of_.push_back(entry->second);
     if (!added) continue;
     const Background background(problem, filter);
-    append<Real>(background.mean.transpose(), 1, shape.n, mean);
-    const Eigen::VectorXd unknown = Eigen::VectorXd::Constant(shape.n, kUnknown);
-    append<Real>((background.B.size() ? Eigen::VectorXd(background.B.diagonal()) : unknown).transpose(), 1, shape.n,
+    const bool given = background.B.size() == 0;
+    append<Real>(background.mean, shape.n, 1, mean);
+    append<Real>(given ? Dense(Dense::Constant(shape.n, 1, kUnknown)) : Dense(background.B.diagonal()), shape.n, 1,
                  forecast_variance);
-    std::map<std::vector<int>, int> table_of_pattern;
+    std::map<std::vector<int>, int> table_of_set;
     for (long j = 0; j < shape.cycles; ++j) {
-      const std::vector<int> present = observations_present(problem.data.y, j);
+      std::vector<int> present = observations_present(problem.data.y, j);
       if (present.empty() || filter.method == "climatology") {
         table_of.push_back(-1);
         continue;
       }
-      auto place = table_of_pattern.find(present);
-      if (place == table_of_pattern.end()) {
-        const Table table(problem, filter, background, present);
-        std::vector<Real> content;
-        append(table.gain.transpose(), shape.prows, shape.ldn, content);
-        append(table.precision, shape.prows, shape.lp, content);
-        append(table.variance, shape.n, 1, content);
-        const auto index =
-            tables.try_emplace({background.B.size() == 0, std::move(content)}, static_cast<int>(tables.size()))
-                .first->second;
-        if (tables.size() * each > memory_limit / 4)
-          throw OutOfMemory(fmt::format(
-              "{}: the gains for more than {} different sets of observations present need more than {} bytes, a "
-              "quarter "
-              "of the {} that may be used. Assimilate fewer data sets in one call, give one gain for all sets (3dvar), "
-              "or use \"ekf\", which keeps no gains.",
-              filter.method, tables.size() - 1, memory_limit / 4, memory_limit));
-        place = table_of_pattern.emplace(present, index).first;
+      auto place = table_of_set.find(present);
+      if (place == table_of_set.end()) {
+        const int table = tables.add(Table(problem, filter, background, present), given, filter.method);
+        place = table_of_set.emplace(std::move(present), table).first;
       }
       table_of.push_back(place->second);
     }
   }
-  std::vector<Real> gain(tables.size() * static_cast<std::size_t>(K_elements)),
-      precision(tables.size() * static_cast<std::size_t>(precision_elements)),
-      variance(tables.size() * static_cast<std::size_t>(shape.n));
-  for (const auto& [key, index] : tables) {
-    auto from = key.second.begin();
-    const auto take = [&, at = index](std::vector<Real>& to, long count) {
-      std::copy(from, from + count, to.begin() + at * count);
-      from += count;
-    };
-    take(gain, K_elements), take(precision, precision_elements), take(variance, shape.n);
-  }
+  std::vector<Real> gain, precision, variance;
+  tables.unpack(gain, precision, variance);
   mean_ = uploaded(executor, mean), forecast_variance_ = uploaded(executor, forecast_variance);
   gain_ = uploaded(executor, gain), precision_ = uploaded(executor, precision);
   analysis_variance_ = uploaded(executor, variance), table_of_ = uploaded(executor, table_of);
