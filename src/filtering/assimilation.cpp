@@ -107,10 +107,10 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
 void validate_noise(const AssimilationRun& run, long index, const FilterProblem& problem) {
   const Matrix& Q = problem.system.process_noise;
   if (run.filter.method == "ienks" && std::any_of(Q.begin(), Q.end(), [](double value) { return value != 0; }))
-    throw InvalidArgument(
-        fmt::format("run {} (ienks): data set {} has model noise, expected none (Q = 0): a trajectory of the window must "
-                    "follow from its start. Set process_noise to zero, or take another filter.",
-                    index, run.problem));
+    throw InvalidArgument(fmt::format(
+        "run {} (ienks): data set {} has model noise, expected none (Q = 0): a trajectory of the window must "
+        "follow from its start. Set process_noise to zero, or take another filter.",
+        index, run.problem));
 }
 
 void validate_observed(const FilterProblem& problem, long index) {
