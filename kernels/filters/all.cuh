@@ -3,3 +3,4 @@
 // Every filter.
 
 #include "filters/etkf.cuh"
+#include "filters/particle.cuh"

@@ -23,6 +23,19 @@ void check_number(const AssimilationRun& run, long index, const char* name, doub
         fmt::format("run {} ({}): {} is {}, expected {}.", index, run.filter.method, name, value, expected));
 }
 
+/// The proposal is a Gaussian only for linear observations, and moves particles only along model noise.
+void check_optimal_proposal(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
+  const StateSpaceModel& system = problems[static_cast<std::size_t>(run.problem)].system;
+  const auto refuse = [&](const char* what) {
+    throw InvalidArgument(fmt::format("run {} (optimal-particle): data set {} has {}. Use the method \"particle\".",
+                                      index, run.problem, what));
+  };
+  if (system.observation_function != ObservationFunction::identity)
+    refuse("observations f(H v) with a function f; the optimal proposal needs linear ones, H v");
+  if (std::all_of(system.process_noise.begin(), system.process_noise.end(), [](double value) { return value == 0; }))
+    refuse("no model noise (process_noise is zero), which the optimal proposal draws from");
+}
+
 void validate_run(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
   const FilterSettings& filter = run.filter;
   const auto& traits = filter_entry<double>(filter.method).traits;
@@ -44,6 +57,10 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
   check("inflation", filter.inflation, filter.inflation > 0 && std::isfinite(filter.inflation), "a positive number");
   check("relaxation", filter.relaxation, filter.relaxation >= 0 && filter.relaxation <= 1, "a number from 0 to 1");
   check("radius", filter.radius, filter.radius > 0, "a positive number of components, or infinity for no localisation");
+  check("resampling_threshold", filter.resampling_threshold,
+        filter.resampling_threshold >= 0 && filter.resampling_threshold <= 1, "a share of the members from 0 to 1");
+  check("jitter", filter.jitter, filter.jitter >= 0 && std::isfinite(filter.jitter), "0 or a positive number");
+  if (filter.method == "optimal-particle") check_optimal_proposal(run, index, problems);
 }
 
 void validate_observed(const FilterProblem& problem, long index) {
