@@ -60,6 +60,11 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
   check("resampling_threshold", filter.resampling_threshold,
         filter.resampling_threshold >= 0 && filter.resampling_threshold <= 1, "a share of the members from 0 to 1");
   check("jitter", filter.jitter, filter.jitter >= 0 && std::isfinite(filter.jitter), "0 or a positive number");
+  if (!traits.ensemble() && filter.tangent == "frozen" &&
+      std::holds_alternative<KuramotoSivashinsky>(problems[static_cast<std::size_t>(run.problem)].system.model))
+    throw InvalidArgument(
+        fmt::format("run {} ({}): the model kuramoto-sivashinsky has no tangent \"frozen\". Set tangent = \"exact\".",
+                    index, filter.method));
   if (filter.method == "optimal-particle") check_optimal_proposal(run, index, problems);
 }
 

@@ -22,6 +22,7 @@ std::vector<AssimilationRun> every_method() {
   std::vector<AssimilationRun> runs;
   for (const FilterMethod& method : filter_methods())
     for (const long problem : {0, 1}) {
+      if (method.name == "optimal-particle") continue;  // needs model noise: particle_test
       FilterSettings filter{.method = method.name, .members = 10, .inflation = 1.05, .rotation = problem == 1};
       runs.push_back({.problem = problem, .filter = filter, .seed = 7});
       filter.members = 7;
