@@ -133,16 +133,6 @@ struct Banana {
   }
 };
 
-template <class P>
-VIDA_FN P pack_sqrt(P x) {
-  if constexpr (PackTraits<P>::kScalar) {
-    return std::sqrt(x);
-  } else {
-    for (std::size_t i = 0; i < sizeof(P) / sizeof(x[0]); ++i) x[i] = std::sqrt(x[i]);
-    return x;
-  }
-}
-
 /// -((|u| - 2) / 0.4)^2 / 2 + log(exp(-((u_1 - 2) / 0.6)^2 / 2) + exp(-((u_1 + 2) / 0.6)^2 / 2)), not normalised
 /// (Rezende and Mohamed 2015).
 template <class RealType>

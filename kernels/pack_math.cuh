@@ -97,6 +97,17 @@ VIDA_FN P with_sign(P value, P of) {
   return same_bits<P>(same_bits<typename T::Integers>(value) | (same_bits<typename T::Integers>(of) & T::kSign));
 }
 
+/// Square root, correctly rounded.
+template <class P>
+VIDA_FN P pack_sqrt(P x) {
+  if constexpr (PackTraits<P>::kScalar) {
+    return std::sqrt(x);
+  } else {
+    for (std::size_t i = 0; i < sizeof(P) / sizeof(x[0]); ++i) x[i] = std::sqrt(x[i]);
+    return x;
+  }
+}
+
 template <class P>
 VIDA_FN P clamped(P x, typename PackTraits<P>::Real low, typename PackTraits<P>::Real high) {
   x = x < low ? broadcast<P>(low) : x;

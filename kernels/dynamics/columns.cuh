@@ -39,7 +39,42 @@ struct ColumnRing {
     if (i >= n - 2) store(row(i - n) + column, value);
     if (i == 0) store(row(n) + column, value);
   }
+  /// The same for a lane that does every row, from 0 on: the halo is closed after the last.
+  template <class Team, class Pack>
+  VIDA_FN void put_next(Team, int i, int column, Pack value) const {
+    if constexpr (Team::kSingleLane)
+      store(row(i) + column, value);
+    else
+      put(i, column, value);
+  }
+  template <class Team>
+  VIDA_FN void close(Team) const {
+    if constexpr (Team::kSingleLane) {
+      for (int c = 0; c < 2 * group; ++c) memory[c] = row(n - 2)[c];
+      for (int c = 0; c < group; ++c) row(n)[c] = row(0)[c];
+    }
+  }
 };
+
+/// put(i, column, value(i, column)) for all rows of some packs, value a struct. One lane computes some rows before it
+/// stores them, so that what neighbours share is loaded once. No value may depend on what others put.
+template <class Real, class Team, class Value, class Put>
+VIDA_FN void for_rows(Team team, int n, int packs, Value value, Put put) {
+  constexpr int W = width<typename Team::template Pack<Real>, Real>, kTogether = 4;
+  if constexpr (Team::kSingleLane) {
+    for (int pack = 0; pack < packs; ++pack) {
+      const int c = pack * W;
+      int i = 0;
+      for (; i + kTogether <= n; i += kTogether) {
+        const auto first = value(i, c), second = value(i + 1, c), third = value(i + 2, c), fourth = value(i + 3, c);
+        put(i, c, first), put(i + 1, c, second), put(i + 2, c, third), put(i + 3, c, fourth);
+      }
+      for (; i < n; ++i) put(i, c, value(i, c));
+    }
+  } else {
+    for_pairs(team, n, packs, [&](int i, int pack) { put(i, pack * W, value(i, pack * W)); });
+  }
+}
 
 /// What one group needs during Runge-Kutta steps.
 template <class Real>
@@ -60,36 +95,52 @@ template <class Team, class Real, class Slope>
 VIDA_FN void runge_kutta_columns(Team team, int n, int columns, Real dt, const ColumnWork<Real>& work, Slope slope) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
-  const int packs = (columns + W - 1) / W, group = work.state.group;
+  // one lane has one pack, so that all distances are known at compile time
+  const int packs = Team::kSingleLane ? 1 : (columns + W - 1) / W, group = Team::kSingleLane ? W : work.state.group;
   const Real half = dt * Real(0.5), third = dt / Real(3), sixth = dt / Real(6);
-  const ColumnRing<Real> v = work.state, a = work.first, b = work.second;
-  Real* sum = work.sum;
-  for_pairs(team, n, packs, [&](int i, int pack) {
-    const int c = pack * W;
-    const Pack k = slope(0, v, i, c), start = v.template at<Pack>(i, c);
-    store(sum + i * group + c, start + sixth * k);
-    a.put(i, c, start + half * k);
-  });
+  const ColumnRing<Real> v{work.state.memory, n, group}, a{work.first.memory, n, group},
+      b{work.second.memory, n, group};
+  Real* const sum = work.sum;
+  struct Two {
+    Pack sum, next;
+  };
+  const auto put = [&](const ColumnRing<Real>& to) {
+    return [sum, group, to, team](int i, int c, const Two& values) {
+      store(sum + i * group + c, values.sum);
+      to.put_next(team, i, c, values.next);
+    };
+  };
+  for_rows<Real>(
+      team, n, packs,
+      [&](int i, int c) {
+        const Pack k = slope(0, v, i, c), start = v.template at<Pack>(i, c);
+        return Two{start + sixth * k, start + half * k};
+      },
+      put(a));
+  a.close(team);
   team.sync();
-  for_pairs(team, n, packs, [&](int i, int pack) {
-    const int c = pack * W;
-    const Pack k = slope(1, a, i, c);
-    store(sum + i * group + c, load<Pack>(sum + i * group + c) + third * k);
-    b.put(i, c, v.template at<Pack>(i, c) + half * k);
-  });
+  for_rows<Real>(
+      team, n, packs,
+      [&](int i, int c) {
+        const Pack k = slope(1, a, i, c);
+        return Two{load<Pack>(sum + i * group + c) + third * k, v.template at<Pack>(i, c) + half * k};
+      },
+      put(b));
+  b.close(team);
   team.sync();
-  for_pairs(team, n, packs, [&](int i, int pack) {
-    const int c = pack * W;
-    const Pack k = slope(2, b, i, c);
-    store(sum + i * group + c, load<Pack>(sum + i * group + c) + third * k);
-    a.put(i, c, v.template at<Pack>(i, c) + dt * k);
-  });
+  for_rows<Real>(
+      team, n, packs,
+      [&](int i, int c) {
+        const Pack k = slope(2, b, i, c);
+        return Two{load<Pack>(sum + i * group + c) + third * k, v.template at<Pack>(i, c) + dt * k};
+      },
+      put(a));
+  a.close(team);
   team.sync();
-  for_pairs(team, n, packs, [&](int i, int pack) {
-    const int c = pack * W;
-    const Pack k = slope(3, a, i, c);
-    v.put(i, c, load<Pack>(sum + i * group + c) + sixth * k);
-  });
+  for_rows<Real>(
+      team, n, packs, [&](int i, int c) { return load<Pack>(sum + i * group + c) + sixth * slope(3, a, i, c); },
+      [&](int i, int c, Pack value) { v.put_next(team, i, c, value); });
+  v.close(team);
 }
 
 /// Brings columns first .. first + columns - 1 of X [n, ld] into a ring.
@@ -98,8 +149,9 @@ VIDA_FN void load_columns(Team team, const Real* X, int ld, int first, int colum
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   for_pairs(team, ring.n, (columns + W - 1) / W, [&](int i, int pack) {
-    ring.put(i, pack * W, load<Pack>(X + static_cast<long>(i) * ld + first + pack * W));
+    ring.put_next(team, i, pack * W, load<Pack>(X + static_cast<long>(i) * ld + first + pack * W));
   });
+  ring.close(team);
 }
 
 template <class Team, class Real>

@@ -4,11 +4,12 @@
 // for a step of all columns, so that a filter is compiled once for all models.
 
 #include "dense.cuh"
+#include "dynamics/kuramoto_sivashinsky.cuh"
 #include "dynamics/slopes.cuh"
 
 namespace vida::kernels {
 
-enum class ModelKind : int { lorenz96, lorenz63, linear };
+enum class ModelKind : int { lorenz96, lorenz63, linear, kuramoto_sivashinsky };
 enum class Tangent : int { exact, frozen };
 
 struct ModelShape {
@@ -19,7 +20,8 @@ struct ModelShape {
   long parameters;  // elements of one parameter set
 };
 
-/// The model with one parameter set: dt first; for a linear model then F [rows, ldn].
+/// The model with one parameter set: dt first; from kMatrixOffset on, F [rows, ldn] of a linear model or the
+/// SpectralParameters.
 template <class Real>
 struct Model {
   ModelShape shape;
@@ -29,9 +31,11 @@ struct Model {
   struct Work {
     ColumnWork<Real> columns;
     ColumnRing<Real> stages[4];  // of the mean, single columns
+    SpectralWork<Real> spectral;
     VIDA_BOTH Work(Pieces<Real>& pieces, const ModelShape& s)
         : columns(pieces, static_cast<int>(padded(s.n, kTileRows)), s.group),
-          stages{ring(pieces, s), ring(pieces, s), ring(pieces, s), ring(pieces, s)} {
+          stages{ring(pieces, s), ring(pieces, s), ring(pieces, s), ring(pieces, s)},
+          spectral(pieces, s.kind == ModelKind::kuramoto_sivashinsky ? s.n : 0, s.group) {
       columns.state.n = columns.first.n = columns.second.n = s.n;
     }
 
@@ -57,6 +61,8 @@ struct Model {
           multiply(team, X, ld, columns, work);
         }
         return;
+      case ModelKind::kuramoto_sivashinsky:
+        return advance_spectrum(team, X, ld, columns, steps, work);
     }
   }
 
@@ -77,11 +83,14 @@ struct Model {
         for (int i = team.rank(); i < shape.n; i += team.size()) mean[i] = *work.stages[0].row(i);
         return;
       }
+      case ModelKind::kuramoto_sivashinsky:
+        return spectral_linearize(team, mean, work);
     }
   }
 
   /// P [n, ld] <- J P for its first `columns` columns, J the derivative of the step of linearize(): `exact`, propagated
-  /// through the stages, or `frozen`, the series of exp(dt M) at the new mean.
+  /// through the stages, or `frozen`, the series of exp(dt M) at the new mean; of the
+  /// Kuramoto-Sivashinsky model always exact.
   template <class Team>
   VIDA_CALL void tangent(Team team, Real* P, int ld, int columns, Tangent kind, const Work& work) const {
     switch (shape.kind) {
@@ -91,12 +100,21 @@ struct Model {
         return tangent_by(team, Lorenz63Slope<Real>(parameters), P, ld, columns, kind, work);
       case ModelKind::linear:
         return multiply(team, P, ld, columns, work);
+      case ModelKind::kuramoto_sivashinsky:
+        return spectral_tangent(team, P, ld, columns, work);
     }
   }
 
-  static constexpr int kMatrixOffset = 16;  // of F in the parameters of a linear model
+  static constexpr int kMatrixOffset = 16;
 
  private:
+  template <class Pack>
+  VIDA_FN static Real first_of(Pack values) {
+    Real elements[width<Pack, Real>];
+    store(elements, values);
+    return elements[0];
+  }
+
   /// function(first column, columns) for each group.
   template <class Team, class Function>
   VIDA_FN void for_groups(Team team, int columns, Function function) const {
@@ -173,6 +191,57 @@ struct Model {
       }
       team.sync();
       store_columns(team, work.columns.state, first, count, P, ld);
+    });
+  }
+
+  template <class Team>
+  VIDA_FN SpectralColumns<Team, Real> spectral(Team team, int columns, const Work& work) const {
+    return {team, shape.n, columns, shape.group, parameters + kMatrixOffset, work.spectral};
+  }
+
+  template <class Team>
+  VIDA_FN void advance_spectrum(Team team, Real* X, int ld, int columns, int steps, const Work& work) const {
+    using Pack = typename Team::template Pack<Real>;
+    for_groups(team, columns, [&](int first, int count) {
+      const auto s = spectral(team, count, work);
+      const auto at = [&](int i, int c) { return X + static_cast<long>(i) * ld + first + c; };
+      s.begin([&](int i, int c) { return load<Pack>(at(i, c)); });
+      for (int step = 0; step < steps; ++step) {
+        team.sync();
+        s.step([](int, int, int, Pack u) { return u * u; });
+      }
+      team.sync();
+      s.end([&](int i, int c, Pack u) { store(at(i, c), u); });
+    });
+  }
+
+  template <class Team>
+  VIDA_FN void spectral_linearize(Team team, Real* mean, const Work& work) const {
+    using Pack = typename Team::template Pack<Real>;
+    const auto single = spectral(team, 1, work);
+    single.begin([&](int i, int) { return Pack{} + mean[i]; });
+    team.sync();
+    single.step([&](int stage, int i, int, Pack u) {
+      *work.stages[stage].row(i) = first_of(u);
+      return u * u;
+    });
+    team.sync();
+    single.end([&](int i, int c, Pack u) {
+      if (c == 0) mean[i] = first_of(u);
+    });
+  }
+
+  template <class Team>
+  VIDA_FN void spectral_tangent(Team team, Real* P, int ld, int columns, const Work& work) const {
+    using Pack = typename Team::template Pack<Real>;
+    for_groups(team, columns, [&](int first, int count) {
+      const auto s = spectral(team, count, work);
+      const auto at = [&](int i, int c) { return P + static_cast<long>(i) * ld + first + c; };
+      s.begin([&](int i, int c) { return load<Pack>(at(i, c)); });
+      team.sync();
+      s.step([&](int stage, int i, int, Pack u) { return (Real(2) * *work.stages[stage].row(i)) * u; });
+      team.sync();
+      s.end([&](int i, int c, Pack u) { store(at(i, c), u); });
     });
   }
 

@@ -10,5 +10,6 @@
 #include "filters/ienks.cuh"
 #include "filters/kalman.cuh"
 #include "filters/letkf.cuh"
+#include "filters/particle.cuh"
 #include "filters/serial.cuh"
 #include "filters/stochastic_enkf.cuh"

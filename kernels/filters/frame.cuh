@@ -263,6 +263,20 @@ VIDA_CALL void deviations(Team team, int rows, int members, const Real* A, int l
   }
 }
 
+/// h(E) of observation j, a pack of members at `column`.
+template <class Pack, class Real>
+VIDA_FN Pack observed_pack(const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle, int j,
+                           int column, const Real* E) {
+  Pack value = {};
+  if (d.single_components) {
+    value = load<Pack>(E + static_cast<long>(cycle.component[j]) * s.ld + column);
+  } else {
+    for (int k = 0; k < s.n; ++k)
+      value += cycle.H[static_cast<long>(j) * s.ldn + k] * load<Pack>(E + static_cast<long>(k) * s.ld + column);
+  }
+  return observe_value(d.observation, value);
+}
+
 /// Y <- h(E) of the observations present, [count, ld].
 template <class Team, class Real>
 VIDA_CALL void observe(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle,
@@ -270,15 +284,9 @@ VIDA_CALL void observe(Team team, const FilterShape& s, const FilterData<Real>& 
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   for_pairs(team, cycle.count, (s.members + W - 1) / W, [&](int row, int pack) {
-    const int j = cycle.observed[row], c = pack * W;
-    Pack value = {};
-    if (d.single_components) {
-      value = load<Pack>(E + static_cast<long>(cycle.component[j]) * s.ld + c);
-    } else {
-      for (int k = 0; k < s.n; ++k)
-        value += cycle.H[static_cast<long>(j) * s.ldn + k] * load<Pack>(E + static_cast<long>(k) * s.ld + c);
-    }
-    store(Y + static_cast<long>(row) * s.ld + c, observe_value(d.observation, value));
+    const int c = pack * W;
+    store(Y + static_cast<long>(row) * s.ld + c,
+          observed_pack<Pack>(s, d, cycle, cycle.observed[row], c, E));
   });
 }
 

@@ -73,6 +73,19 @@ void validate_gaussian(const AssimilationRun& run, long index, const FilterProbl
                     needs_mean ? " and background_mean" : "", variational ? ", or a gain" : ""));
 }
 
+/// The proposal is a Gaussian only for linear observations, and moves particles only along model noise.
+void check_optimal_proposal(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
+  const StateSpaceModel& system = problems[static_cast<std::size_t>(run.problem)].system;
+  const auto refuse = [&](const char* what) {
+    throw InvalidArgument(fmt::format("run {} (optimal-particle): data set {} has {}. Use the method \"particle\".",
+                                      index, run.problem, what));
+  };
+  if (system.observation_function != ObservationFunction::identity)
+    refuse("observations f(H v) with a function f; the optimal proposal needs linear ones, H v");
+  if (std::all_of(system.process_noise.begin(), system.process_noise.end(), [](double value) { return value == 0; }))
+    refuse("no model noise (process_noise is zero), which the optimal proposal draws from");
+}
+
 void validate_run(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
   const FilterSettings& filter = run.filter;
   const auto& traits = filter_entry<double>(filter.method).traits;
@@ -101,6 +114,15 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
   check("local_states", filter.local_states, filter.local_states >= 1, "at least 1 component");
   if (traits.localised() && std::isfinite(filter.radius))
     validate_places(run, index, problems[static_cast<std::size_t>(run.problem)].system);
+  check("resampling_threshold", filter.resampling_threshold,
+        filter.resampling_threshold >= 0 && filter.resampling_threshold <= 1, "a share of the members from 0 to 1");
+  check("jitter", filter.jitter, filter.jitter >= 0 && std::isfinite(filter.jitter), "0 or a positive number");
+  if (!traits.ensemble() && filter.tangent == "frozen" &&
+      std::holds_alternative<KuramotoSivashinsky>(problems[static_cast<std::size_t>(run.problem)].system.model))
+    throw InvalidArgument(
+        fmt::format("run {} ({}): the model kuramoto-sivashinsky has no tangent \"frozen\". Set tangent = \"exact\".",
+                    index, filter.method));
+  if (filter.method == "optimal-particle") check_optimal_proposal(run, index, problems);
   validate_gaussian(run, index, problems[static_cast<std::size_t>(run.problem)], traits);
 }
 

@@ -170,7 +170,7 @@ void FilterDataSet<Real>::add_patterns(const FilterProblem& problem, std::vector
 template <class Real>
 kernels::FilterShape FilterDataSet<Real>::shape(int members) const {
   kernels::ModelShape model = model_;
-  model.group = column_group<Real>(*executor_, members);
+  model.group = column_group<Real>(*executor_, model.kind, members);
   return {.n = kind_.n,
           .p = kind_.p,
           .members = members,

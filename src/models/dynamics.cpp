@@ -27,7 +27,8 @@ void check_finite(const char* name, double value) {
 
 int dimension(const Dynamics& model) {
   return std::visit(Overloaded{[](const Lorenz96& ring) { return ring.n; }, [](const Lorenz63&) { return 3; },
-                               [](const LinearDynamics& linear) { return static_cast<int>(linear.step.extent(0)); }},
+                               [](const LinearDynamics& linear) { return static_cast<int>(linear.step.extent(0)); },
+                               [](const KuramotoSivashinsky& wave) { return wave.n; }},
                     model);
 }
 
@@ -37,11 +38,14 @@ double step_length(const Dynamics& model) {
 
 std::string name_of(const Dynamics& model) {
   return std::visit(Overloaded{[](const Lorenz96&) { return "lorenz96"; }, [](const Lorenz63&) { return "lorenz63"; },
-                               [](const LinearDynamics&) { return "linear"; }},
+                               [](const LinearDynamics&) { return "linear"; },
+                               [](const KuramotoSivashinsky&) { return "kuramoto-sivashinsky"; }},
                     model);
 }
 
-bool on_a_ring(const Dynamics& model) { return std::holds_alternative<Lorenz96>(model); }
+bool on_a_ring(const Dynamics& model) {
+  return std::holds_alternative<Lorenz96>(model) || std::holds_alternative<KuramotoSivashinsky>(model);
+}
 
 void validate(const Dynamics& model) {
   std::visit(Overloaded{[](const Lorenz96& ring) { validate(ring); },
@@ -57,6 +61,14 @@ void validate(const Dynamics& model) {
                             throw InvalidArgument(fmt::format("the linear model F has shape {}, expected [n, n].",
                                                               to_string<2>(linear.step.extents())));
                           for (const double value : linear.step) check_finite("an entry of the linear model F", value);
+                        },
+                        [](const KuramotoSivashinsky& wave) {
+                          check_positive("model.dt", wave.dt);
+                          check_positive("model.period", wave.period);
+                          if (wave.n < 8 || (wave.n & (wave.n - 1)) != 0)
+                            throw InvalidArgument(fmt::format(
+                                "model.n is {}, expected a power of two, at least 8: points of the Fourier transform.",
+                                wave.n));
                         }},
              model);
 }

@@ -122,10 +122,11 @@ std::vector<double> assimilation(const Device& device, const std::vector<std::st
       filter.tangent = problem == 0 ? "exact" : "frozen";
       if (method.localised && problem == 3) filter.radius = 2;
       if (problem == 3) filter.lag = 2;
-      const long noiseless = problem == 0 ? 2 : problem;
-      runs.push_back({.problem = method.linear ? 4 + problem / 3 : method.name == "ienks" ? noiseless : problem,
-                      .filter = filter,
-                      .seed = 3});
+      long of = problem;
+      if (method.linear) of = 4 + problem / 3;
+      if (method.name == "ienks" && problem == 0) of = 2;             // without model noise
+      if (method.name == "optimal-particle" && problem == 3) of = 1;  // with it
+      runs.push_back({.problem = of, .filter = filter, .seed = 3});
     }
   }
   std::vector<double> numbers;

@@ -36,6 +36,53 @@ TEST_P(Twin, ObservationsAreTheTruthPlusNoiseOfTheGivenVariance) {
   EXPECT_NEAR(squares / count, 2.0, 4.5 * 2.0 * std::sqrt(2.0 / count));
 }
 
+/// Of a Laplace law of variance s^2 the fourth moment is 6 s^4, whose estimate has the relative deviation
+/// sqrt((2520 - 36) / 36 / count).
+TEST_P(Twin, LaplaceNoiseHasTheGivenVarianceAndHeavyTails) {
+  const StateSpaceModel system = system_of(40, 0.1, 2.0);
+  const TwinOptions twin{.cycles = testing::kOnShim ? 500 : 4000, .seed = 3, .noise = NoiseLaw::laplace};
+  const auto data = simulate(device(1), {&system, 1}, {&twin, 1})[0];
+  const auto count = static_cast<double>(data.y.size());
+  double mean = 0, square = 0, fourth = 0;
+  for (long e = 0; e < data.y.size(); ++e) {
+    const double noise = data.y.data()[e] - data.truth.data()[e];
+    mean += noise / count, square += noise * noise / count, fourth += std::pow(noise, 4) / count;
+  }
+  EXPECT_NEAR(mean, 0.0, 4.5 * std::sqrt(2.0 / count));
+  EXPECT_NEAR(square, 2.0, 4.5 * 2.0 * std::sqrt(5.0 / count));
+  EXPECT_NEAR(fourth / 4, 6.0, 4.5 * 6.0 * std::sqrt(69.0 / count));
+}
+
+TEST_P(Twin, SeesTheFunctionOfTheComponents) {
+  const auto values_of = [](ObservationFunction function, double x) {
+    switch (function) {
+      case ObservationFunction::identity:
+        return x;
+      case ObservationFunction::square:
+        return x * x;
+      case ObservationFunction::cube:
+        return x * x * x;
+      case ObservationFunction::absolute:
+        return std::abs(x);
+      case ObservationFunction::exponential:
+        return std::exp(x);
+    }
+    return x;
+  };
+  for (const auto function : {ObservationFunction::identity, ObservationFunction::square, ObservationFunction::cube,
+                              ObservationFunction::absolute, ObservationFunction::exponential}) {
+    StateSpaceModel system = system_of(8, 0.1, 1e-24);
+    system.observation_operator = scaled_identity(8, 0.5);
+    system.observation_function = function;
+    const TwinOptions twin{.cycles = 40, .seed = 3};
+    const auto data = simulate(device(1), {&system, 1}, {&twin, 1})[0];
+    for (long e = 0; e < data.y.size(); ++e) {
+      const double expected = values_of(function, 0.5 * data.truth.data()[e]);
+      EXPECT_NEAR(data.y.data()[e], expected, 1e-11 + 1e-14 * std::abs(expected));
+    }
+  }
+}
+
 TEST_P(Twin, WithoutNoiseFollowsTheModelFromItsInitialDraw) {
   const StateSpaceModel system = system_of(12, 0.0, 1.0);
   const TwinOptions twin{.cycles = 3, .seed = 9, .problem = 4};
