@@ -21,10 +21,10 @@ struct StateSpaceModel {
   int steps_per_cycle = 1;
   Matrix process_noise;                                                      ///< Q [n, n], positive semi-definite
   Matrix observation_operator;                                               ///< H [p, n]
-  ObservationFunction observation_function = ObservationFunction::identity;  ///< f
   Matrix observation_noise;                                                  ///< R [p, p], positive definite
   Vector initial_mean;                                                       ///< m0 [n]
   Matrix initial_covariance;                                                 ///< C0 [n, n], positive definite
+  ObservationFunction observation_function = ObservationFunction::identity;  ///< f
 
   int n() const { return dimension(model); }
   int p() const { return static_cast<int>(observation_operator.extent(0)); }
