@@ -27,6 +27,12 @@ struct FilterSettings {
   double resampling_threshold = 0.5;  ///< particle filters resample when 1 / sum w^2 is at most this share of N
   double jitter = 0.7;                ///< particle filters: bandwidth factor of the noise on duplicates
   std::string tangent = "exact";      ///< Kalman filters: "exact", or "frozen" at the forecast mean
+  /// C [n, n] of fixed gains K = B H' (H B H' + R)^-1, with the observations present; empty: the covariance of the
+  /// truth over its cycles. H includes the slope of a nonlinear observation function at the background's mean.
+  Matrix background{};
+  Vector background_mean{};        ///< [n]; empty: the mean of the truth over its cycles
+  double background_scale = 0.02;  ///< 3DVar: B = background_scale C; B = C in optimal interpolation
+  Matrix gain{};  ///< 3DVar: K itself [n, p], instead of a background; missing observations drop out of it
 };
 
 /// One method of the list.
@@ -35,6 +41,7 @@ struct FilterMethod {
   std::string description;
   bool ensemble = true;    ///< uses `members`
   bool localised = false;  ///< uses `radius`
+  bool linear = false;     ///< needs a linear model and the observation function identity
 };
 const std::vector<FilterMethod>& filter_methods();
 
@@ -50,7 +57,7 @@ struct AssimilationRun {
 enum class CycleScore : int {
   forecast_error,  ///< root of the mean over components of the squared error of the mean
   analysis_error,
-  forecast_spread,  ///< root of the mean over components of the variance (N - 1)
+  forecast_spread,  ///< root of the mean over components of the variance (N - 1); NaN where a filter knows none
   analysis_spread,
   chi_square,     ///< d' (H C^ H' + R)^-1 d / p of the innovation; NaN where nothing is observed
   forecast_crps,  ///< mean over components of the continuous ranked probability score
@@ -62,7 +69,7 @@ struct AssimilationOptions {
   Precision precision = Precision::float64;
   bool keep_means = false;    ///< forecast and analysis means and analysis spread of every cycle
   bool keep_ranks = false;    ///< ranks of the truth in the forecast ensemble
-  bool keep_members = false;  ///< the analysis ensemble of the last cycle
+  bool keep_members = false;  ///< the analysis ensemble of the last cycle, of Kalman filters the covariance
   int crps_every = 0;         ///< cycles between CRPS, whose cost grows with N^2; 0: never
 };
 
@@ -73,6 +80,7 @@ struct AssimilationResult {
   Matrix analysis_spread;  ///< [cycle, n] standard deviations
   Array<int, 2> ranks;     ///< [cycle, n], 0 .. N, -1 without truth; empty unless kept
   Matrix members;          ///< [member, n], empty unless kept
+  Matrix covariance;       ///< [n, n] of a Kalman filter, empty unless kept
   long failed_at = -1;     ///< cycle whose forecast or analysis was not finite
 };
 
