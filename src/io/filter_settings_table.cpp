@@ -100,6 +100,15 @@ std::vector<Setting> system_table() {
        text_of("first"),
        "of truth and members: a number, a list, \"first\" (1, 0, 0, ..), or \"file\" (m0)",
        {"first", "file"}},
+      {"filter.initial_variance",
+       kJobs,
+       numbers,
+       run,
+       0.001,
+       "of truth and members: variance, list of variances, or \"file\" (C0)",
+       {"file"},
+       0,
+       true},
   };
 }
 
@@ -134,6 +143,15 @@ std::vector<Setting> list_table() {
   using enum Scope;
   const FilterSettings defaults;
   const auto ensembles = methods([](const FilterMethod& method) { return method.ensemble; });
+  const std::vector<std::string> particles = {"particle", "optimal-particle"},
+                                 backgrounds = {"climatology", "optimal-interpolation", "3dvar"};
+  const auto is_in = [](const std::vector<std::string>& names, const FilterMethod& method) {
+    return std::find(names.begin(), names.end(), method.name) != names.end();
+  };
+  const auto transformed =
+      methods([&](const FilterMethod& method) { return method.ensemble && !is_in(particles, method); });
+  const auto inflated =
+      methods([&](const FilterMethod& method) { return !is_in(particles, method) && !is_in(backgrounds, method); });
   const auto localised = methods([](const FilterMethod& method) { return method.localised; });
   const auto entry = [](const char* name, Kind kind, Fallback fallback, const char* description,
                         std::vector<std::string> of = {}) {
@@ -157,11 +175,11 @@ std::vector<Setting> list_table() {
       method,
       from(entry("members", integer, Fallback(static_cast<long>(defaults.members)).with_first(24L), "N", ensembles), 2),
       from(entry("inflation", real, Fallback(defaults.inflation).with_first(1.013),
-                 "factor of analysis anomalies; of Kalman filters: of covariance per unit of time"),
+                 "factor of analysis anomalies; of Kalman filters: of covariance per unit of time", inflated),
            0, true),
-      from(entry("relaxation", real, defaults.relaxation, "to prior spread, a share from 0 to 1", ensembles), 0),
+      from(entry("relaxation", real, defaults.relaxation, "to prior spread, a share from 0 to 1", transformed), 0),
       entry("rotation", flag, Fallback(defaults.rotation).with_first(true), "random, keeping the mean, every cycle",
-            ensembles),
+            transformed),
       from(entry("radius", real, Fallback::none("4.0"), "of localisation, in components; left out: none", localised), 0,
            true),
       from(entry("local_states", integer, static_cast<long>(defaults.local_states), "components of a local analysis",
@@ -173,12 +191,17 @@ std::vector<Setting> list_table() {
           entry("iterations", integer, static_cast<long>(defaults.iterations), "of the Gauss-Newton method", {"ienks"}),
           1),
       from(entry("resampling_threshold", real, defaults.resampling_threshold,
-                 "resample when 1 / sum w^2 is at most this share of N", {"particle", "optimal-particle"}),
+                 "resample when 1 / sum w^2 is at most this share of N", particles),
            0),
-      from(entry("jitter", real, defaults.jitter, "bandwidth factor of the noise on duplicates",
-                 {"particle", "optimal-particle"}),
-           0),
+      from(entry("jitter", real, defaults.jitter, "bandwidth factor of the noise on duplicates", particles), 0),
       tangent,
+      from(entry("background_scale", real, defaults.background_scale, "B over the covariance C of the background",
+                 {"3dvar"}),
+           0, true),
+      entry("background", path, Fallback::none("\"background.nc\""),
+            "NetCDF file with C [state, state] and mean [state]; left out: those of the truth", backgrounds),
+      entry("gain", path, Fallback::none("\"gain.nc\""), "NetCDF file with K [state, obs], instead of a background",
+            {"3dvar"}),
   };
 }
 
