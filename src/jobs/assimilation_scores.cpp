@@ -59,6 +59,17 @@ std::string places(const FilterScores& scores, long AssimilationSummary::*at) {
   return fmt::format("{}{}", fmt::join(named, ", "), more ? fmt::format(" and {} more", more) : "");
 }
 
+/// Those before a failure or an interruption.
+double cycles_done(const AssimilationResult& result) {
+  long done = result.scores.extent(0);
+  const auto unknown = [&](long j) {
+    return std::all_of(result.scores[j].begin(), result.scores[j].end(),
+                       [](double value) { return std::isnan(value); });
+  };
+  while (done > 0 && unknown(done - 1)) --done;
+  return static_cast<double>(done);
+}
+
 nlohmann::ordered_json cycle_or_null(long cycle) {
   return cycle < 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(cycle);
 }
@@ -72,7 +83,7 @@ FilterScores filter_scores(std::span<const AssimilationResult> results, long bur
   for (const AssimilationResult& result : results) {
     const AssimilationSummary& run = scores.runs.emplace_back(summarize(result, burn_in));
     seconds += result.seconds;
-    cycles += static_cast<double>(result.failed_at < 0 ? result.scores.extent(0) : result.failed_at + 1);
+    cycles += cycles_done(result);
     scores.failed += run.failed_at >= 0;
     scores.lost += run.failed_at < 0 && run.lost_at >= 0;
     if (run.failed_at >= 0 || run.lost_at >= 0 || std::isnan(run.analysis_error)) continue;

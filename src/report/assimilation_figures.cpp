@@ -55,6 +55,12 @@ double window_mean(const Matrix& row, long first, long last) {
   return count ? sum / static_cast<double>(count) : std::nan("");
 }
 
+/// Nearly the largest finite value; 0 where there is none.
+double upper(const Matrix& row) {
+  const bool any = std::any_of(row.begin(), row.end(), [](double value) { return std::isfinite(value); });
+  return any ? quantile(row, 0.995) : 0;
+}
+
 /// Error and spread of the analysis of up to four filters; means over windows where there are many cycles.
 Figure errors(const io::NetcdfReader& file, const std::vector<Filter>& filters, const std::string& name) {
   const auto time = file.values("time");
@@ -72,9 +78,10 @@ Figure errors(const io::NetcdfReader& file, const std::vector<Filter>& filters, 
                           (time[static_cast<std::size_t>(j)] + time[static_cast<std::size_t>(last - 1)]) / 2,
                           window_mean(error, j, last), window_mean(spread, j, last));
     }
-    const double top = std::max(finite_range(error).second > 0 ? quantile(error, 0.995) : 0, quantile(spread, 0.995));
+    const double top = std::max({upper(error), upper(spread), 1e-9});
     figure.data.push_back({fmt::format("errors{}", k), "time, RMSE of the analysis, spread", text});
-    figure.commands += panels.at(static_cast<long>(k), "time [model time units]", "analysis") + title(filters[k].label);
+    figure.commands +=
+        panels.at(static_cast<long>(k), "time [model time units]", "RMSE and spread") + title(filters[k].label);
     figure.commands += fmt::format(
         "set xrange [0:{:.6g}]\nset yrange [0:{:.4g}]\n"
         "plot $errors{} using 1:2 with lines lw 1.6 lc rgb '{}' title 'RMSE', "
