@@ -17,7 +17,7 @@ struct DrawAddress {
 /// Draw (row, column) of out [rows, ld], standard normal: a function of the address, the row and the column, whatever
 /// `rows` and `columns` are.
 template <class Team, class Real>
-VIDA_FN void column_normals(Team team, int rows, int columns, const DrawAddress& address, Real* out, int ld) {
+VIDA_CALL void column_normals(Team team, int rows, int columns, const DrawAddress& address, Real* out, int ld) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const r123::Philox4x32::key_type key{

@@ -8,6 +8,24 @@
 
 namespace vida::kernels {
 
+/// One step of inverse_root for eigenvalues in [1, bound].
+template <class Real>
+struct InverseRootStep {
+  Real scale, half_root, next;  // g, sqrt(g) / 2 and the bound after the step
+
+  VIDA_FN explicit InverseRootStep(Real bound) {
+    using std::sqrt;
+    const Real top = sqrt(bound);
+    scale = Real(1) / top, half_root = Real(0.5) * sqrt(scale);
+    next = (Real(1) + top) * (Real(1) + top) / (Real(4) * top);
+  }
+  /// Whether another step is needed: the cube of what is left is above the rounding. An infinite or NaN bound ends it.
+  VIDA_FN static bool needed(Real bound) {
+    constexpr Real kClose = sizeof(Real) == 8 ? Real(6e-6) : Real(6e-3);
+    return bound > Real(1) + kClose && bound < Real(INFINITY);
+  }
+};
+
 /// Work area of inverse_root for matrices [rows, ld], rows a multiple of four.
 template <class Real>
 struct InverseRootWork {
@@ -29,12 +47,10 @@ struct InverseRootWork {
 /// 1 / sqrt(b), b becomes (1 + sqrt(b))^2 / (4 sqrt(b)), and the number of steps follows from b alone. Once b is close
 /// to 1 the last step is two terms of the series of X^-1/2.
 template <class Team, class Real>
-VIDA_FN void inverse_root(Team team, int n, int ld, const Real* M, Real* Z, Real* inverse,
-                          const InverseRootWork<Real>& work) {
+VIDA_CALL void inverse_root(Team team, int n, int ld, const Real* M, Real* Z, Real* inverse,
+                            const InverseRootWork<Real>& work) {
   using Pack = typename Team::template Pack<Real>;
-  using std::sqrt;
   const int rows = static_cast<int>(padded(n, kTileRows));
-  constexpr Real kClose = sizeof(Real) == 8 ? Real(6e-6) : Real(6e-3);  // its cube is below the rounding
   for (int i = team.rank(); i < n; i += team.size()) {
     Real sum = Real(0);
     for (int j = 0; j < n; ++j) sum += std::abs(M[i * ld + j]);
@@ -45,10 +61,10 @@ VIDA_FN void inverse_root(Team team, int n, int ld, const Real* M, Real* Z, Real
   Real bound = Real(1);
   for (int i = 0; i < n; ++i) bound = work.row_sums[i] > bound ? work.row_sums[i] : bound;
   bool first = true;
-  while (first || (bound > Real(1) + kClose && bound < Real(INFINITY))) {  // an infinite or NaN bound ends it
-    const Real top = sqrt(bound), scale = Real(1) / top, root = sqrt(scale);
+  while (first || InverseRootStep<Real>::needed(bound)) {
+    const InverseRootStep<Real> step(bound);
     for_packs<Real>(team, rows, ld, [&](int at) {
-      const Pack scaled = scale * load<Pack>(work.X + at);
+      const Pack scaled = step.scale * load<Pack>(work.X + at);
       store(work.X + at, scaled), store(work.V + at, scaled);
     });
     team.sync();
@@ -57,16 +73,16 @@ VIDA_FN void inverse_root(Team team, int n, int ld, const Real* M, Real* Z, Real
     if (first) {
       for_packs<Real>(team, rows, ld, [&](int at) {
         const Pack value = load<Pack>(work.V + at);
-        store(inverse + at, scale * value);
-        store(Z + at, (Real(0.5) * root) * value);
+        store(inverse + at, step.scale * value);
+        store(Z + at, step.half_root * value);
       });
       team.sync();
-      for (int i = team.rank(); i < n; i += team.size()) Z[i * ld + i] += Real(0.5) * root;
+      for (int i = team.rank(); i < n; i += team.size()) Z[i * ld + i] += step.half_root;
     } else {
       gemm(team, n, n, n, Z, ld, work.V, ld, Assign<Real>{work.product, ld});
       team.sync();
       for_packs<Real>(team, rows, ld, [&](int at) {
-        store(Z + at, (Real(0.5) * root) * (load<Pack>(Z + at) + load<Pack>(work.product + at)));
+        store(Z + at, step.half_root * (load<Pack>(Z + at) + load<Pack>(work.product + at)));
       });
     }
     for_packs<Real>(team, rows, ld, [&](int at) {
@@ -74,7 +90,7 @@ VIDA_FN void inverse_root(Team team, int n, int ld, const Real* M, Real* Z, Real
     });
     team.sync();
     for (int i = team.rank(); i < n; i += team.size()) work.X[i * ld + i] += Real(0.5);
-    bound = (Real(1) + top) * (Real(1) + top) / (Real(4) * top);
+    bound = step.next;
     first = false;
     team.sync();
   }

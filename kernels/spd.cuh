@@ -108,7 +108,7 @@ VIDA_FN void spd_inverse(Team team, int n, Real* A, int ld, Real* work, Real* pi
 /// [rows, ld] each: the error grows with the condition, that of spd_inverse with its square, since it inverts blocks.
 /// As quick as that one up to some forty rows.
 template <class Team, class Real>
-VIDA_FN void stable_inverse(Team team, int n, Real* A, int ld, Real* other) {
+VIDA_CALL void stable_inverse(Team team, int n, Real* A, int ld, Real* other) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const int packs = (n + W - 1) / W;

@@ -23,13 +23,18 @@
 
 #if defined(__CUDACC__) || defined(VIDA_CUDA_SOURCE)
 #define VIDA_FN __device__ inline
+#define VIDA_CALL __device__ __attribute__((noinline))
 #define VIDA_BOTH __host__ __device__ inline  // sizes, which drivers compute too
 #define VIDA_UNROLL _Pragma("unroll")
 #else
 #define VIDA_FN inline
+#define VIDA_CALL __attribute__((noinline))
 #define VIDA_BOTH inline
 #define VIDA_UNROLL _Pragma("GCC unroll 32")
 #endif
+
+// VIDA_CALL marks templates that are called and not inlined: large steps that many kernels share, which would otherwise
+// be compiled into each of them.
 
 namespace vida::kernels {
 
@@ -66,6 +71,19 @@ VIDA_FN void for_pairs(Team team, int outer, int inner, Function function) {
       for (int j = 0; j < inner; ++j) function(i, j);
   } else {
     for (int e = team.rank(); e < outer * inner; e += team.size()) function(e / inner, e % inner);
+  }
+}
+
+/// The same for (i, j, k), neighbours along k.
+template <class Team, class Function>
+VIDA_FN void for_triples(Team team, int outer, int middle, int inner, Function function) {
+  if constexpr (Team::kSingleLane) {
+    for (int i = 0; i < outer; ++i)
+      for (int j = 0; j < middle; ++j)
+        for (int k = 0; k < inner; ++k) function(i, j, k);
+  } else {
+    for (int e = team.rank(); e < outer * middle * inner; e += team.size())
+      function(e / inner / middle, e / inner % middle, e % inner);
   }
 }
 

@@ -22,6 +22,7 @@ struct FilterSettings {
   double radius = std::numeric_limits<double>::infinity();
   int local_states = 1;               ///< LETKF: consecutive components that share a local analysis
   double xn = 1;                      ///< EnKF-N: scale of the prior's parameters
+  double tolerance = 1e-4;            ///< EnKF-N: a step below it ends the minimisation, or a gradient of a thousandth
   int lag = 1;                        ///< iEnKS: cycles of the window
   int iterations = 10;                ///< iEnKS: of the Gauss-Newton method
   double resampling_threshold = 0.5;  ///< particle filters resample when 1 / sum w^2 is at most this share of N

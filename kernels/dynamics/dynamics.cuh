@@ -1,6 +1,6 @@
 #pragma once
 
-// Every model behind one call: advance an ensemble, or a mean with its tangent. The kind is chosen at run time, once
+// Every model behind one call: advance an ensemble, or a mean with its derivative. The kind is chosen at run time, once
 // for a step of all columns, so that a filter is compiled once for all models.
 
 #include "dense.cuh"
@@ -45,7 +45,7 @@ struct Model {
 
   /// X [n, ld] <- its first `columns` columns after `steps` steps.
   template <class Team>
-  VIDA_FN void advance(Team team, Real* X, int ld, int columns, int steps, const Work& work) const {
+  VIDA_CALL void advance(Team team, Real* X, int ld, int columns, int steps, const Work& work) const {
     switch (shape.kind) {
       case ModelKind::lorenz96:
         return advance_by(team, Lorenz96Slope<Real>(parameters), X, ld, columns, steps, work);
@@ -60,24 +60,37 @@ struct Model {
     }
   }
 
-  /// mean <- mean after one step; P [n, ld] <- J P, J the derivative of the step: `exact`, propagated through the
-  /// stages, or `frozen`, the series of exp(dt M) at the new mean.
+  /// mean <- mean after one step. Leaves in `work` where tangent() takes the derivative of that step: at the states of
+  /// the stages (`exact`) or at the new mean (`frozen`).
   template <class Team>
-  VIDA_FN void tangent(Team team, Real* mean, Real* P, int ld, int columns, Tangent kind, const Work& work) const {
+  VIDA_CALL void linearize(Team team, Real* mean, Tangent kind, const Work& work) const {
     switch (shape.kind) {
       case ModelKind::lorenz96:
-        return tangent_by(team, Lorenz96Slope<Real>(parameters), mean, P, ld, columns, kind, work);
+        return linearize_by(team, Lorenz96Slope<Real>(parameters), mean, kind, work);
       case ModelKind::lorenz63:
-        return tangent_by(team, Lorenz63Slope<Real>(parameters), mean, P, ld, columns, kind, work);
+        return linearize_by(team, Lorenz63Slope<Real>(parameters), mean, kind, work);
       case ModelKind::linear: {
         const Real* F = parameters + kMatrixOffset;
         for (int i = team.rank(); i < shape.n; i += team.size())
           *work.stages[0].row(i) = dot(team, shape.n, F + static_cast<long>(i) * shape.ldn, mean);
-        multiply(team, P, ld, columns, work);
         team.sync();
         for (int i = team.rank(); i < shape.n; i += team.size()) mean[i] = *work.stages[0].row(i);
         return;
       }
+    }
+  }
+
+  /// P [n, ld] <- J P for its first `columns` columns, J the derivative of the step of linearize(): `exact`, propagated
+  /// through the stages, or `frozen`, the series of exp(dt M) at the new mean.
+  template <class Team>
+  VIDA_CALL void tangent(Team team, Real* P, int ld, int columns, Tangent kind, const Work& work) const {
+    switch (shape.kind) {
+      case ModelKind::lorenz96:
+        return tangent_by(team, Lorenz96Slope<Real>(parameters), P, ld, columns, kind, work);
+      case ModelKind::lorenz63:
+        return tangent_by(team, Lorenz63Slope<Real>(parameters), P, ld, columns, kind, work);
+      case ModelKind::linear:
+        return multiply(team, P, ld, columns, work);
     }
   }
 
@@ -110,10 +123,8 @@ struct Model {
   }
 
   template <class Team, class Slope>
-  VIDA_FN void tangent_by(Team team, Slope slope, Real* mean, Real* P, int ld, int columns, Tangent kind,
-                          const Work& work) const {
+  VIDA_FN void linearize_by(Team team, Slope slope, Real* mean, Tangent kind, const Work& work) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
     const int n = shape.n;
     for (int i = team.rank(); i < n; i += team.size()) work.columns.state.put(i, 0, Pack{} + mean[i]);
     team.sync();
@@ -126,8 +137,14 @@ struct Model {
       mean[i] = *work.columns.state.row(i);
       if (kind == Tangent::frozen) work.stages[0].put(i, 0, mean[i]);
     }
+  }
+
+  template <class Team, class Slope>
+  VIDA_FN void tangent_by(Team team, Slope slope, Real* P, int ld, int columns, Tangent kind, const Work& work) const {
+    using Pack = typename Team::template Pack<Real>;
+    constexpr int W = width<Pack, Real>;
+    const int n = shape.n;
     for_groups(team, columns, [&](int first, int count) {
-      if (first == 0) team.sync();
       load_columns(team, P, ld, first, count, work.columns.state);
       team.sync();
       if (kind == Tangent::exact) {

@@ -49,16 +49,30 @@ struct EnsembleWork {
 
 /// A <- A M for M [members, members]; spare: [rows, ld].
 template <class Team, class Real>
-VIDA_FN void transform_anomalies(Team team, const FilterShape& s, Real* A, const Real* M, Real* spare) {
+VIDA_CALL void transform_anomalies(Team team, const FilterShape& s, Real* A, const Real* M, Real* spare) {
   gemm(team, s.n, s.members, s.members, A, s.ld, M, s.ld, Assign<Real>{spare, s.ld});
   team.sync();
   copy(team, s.n, s.ld, spare, A);
 }
 
+/// mean[i] += sum_k A[i, k] weights[k].
+template <class Team, class Real>
+VIDA_CALL void shift_mean(Team team, int rows, int members, const Real* A, int ld, const Real* weights, Real* mean) {
+  for (int i = team.rank(); i < rows; i += team.size())
+    mean[i] += dot(team, members, A + static_cast<long>(i) * ld, weights);
+}
+
+/// d' (Y Y' / N1 + I)^-1 d / count for whitened d, by the Woodbury identity, by one lane.
+template <class Team, class Real>
+VIDA_FN Real innovation_chi_square(Team team, int members, int count, const Real* residual, const Real* along,
+                                   const Real* weights) {
+  return (dot(team, count, residual, residual) - dot(team, members, along, weights)) / Real(count);
+}
+
 /// What follows every analysis: relaxation to prior spread (Whitaker and Hamill 2012), inflation, rotation.
 template <class Team, class Real>
-VIDA_FN void adjust_anomalies(Team team, const FilterShape& s, const FilterRun<Real>& run, long cycle, Real* A,
-                              const Real* forecast_deviation, Real* spare, const RotationWork<Real>& rotation) {
+VIDA_CALL void adjust_anomalies(Team team, const FilterShape& s, const FilterRun<Real>& run, long cycle, Real* A,
+                                const Real* forecast_deviation, Real* spare, const RotationWork<Real>& rotation) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   using std::sqrt;

@@ -27,8 +27,8 @@ struct TransformWork {
 /// From whitened anomalies Y [count, ld] and residual: T = (I + Y'Y / N1)^-1/2, weights = (Y'Y + N1 I)^-1 Y' residual,
 /// here with members as columns of Y. work.along = Y' residual.
 template <class Team, class Real>
-VIDA_FN void ensemble_transform(Team team, int members, int ld, int count, const Real* Y, const Real* residual,
-                                const TransformWork<Real>& work) {
+VIDA_CALL void ensemble_transform(Team team, int members, int ld, int count, const Real* Y, const Real* residual,
+                                  const TransformWork<Real>& work) {
   using Pack = typename Team::template Pack<Real>;
   const Real scale = Real(1) / Real(members - 1);
   gemm_tn(team, members, members, count, Y, ld, Y, ld,
@@ -40,20 +40,6 @@ VIDA_FN void ensemble_transform(Team team, int members, int ld, int count, const
   inverse_root(team, members, ld, work.M, work.T, work.inverse, work.root);
   vector_times(team, members, members, work.along, work.inverse, ld,
                [&](int j, Pack value) { store(work.weights + j, scale * value); });
-}
-
-/// mean[i] += sum_k A[i, k] weights[k].
-template <class Team, class Real>
-VIDA_FN void shift_mean(Team team, int rows, int members, const Real* A, int ld, const Real* weights, Real* mean) {
-  for (int i = team.rank(); i < rows; i += team.size())
-    mean[i] += dot(team, members, A + static_cast<long>(i) * ld, weights);
-}
-
-/// d' (Y Y' / N1 + I)^-1 d / count for whitened d, by the Woodbury identity, by one lane.
-template <class Team, class Real>
-VIDA_FN Real innovation_chi_square(Team team, int members, int count, const Real* residual, const Real* along,
-                                   const Real* weights) {
-  return (dot(team, count, residual, residual) - dot(team, members, along, weights)) / Real(count);
 }
 
 template <class RealType>

@@ -18,6 +18,7 @@ struct FilterShape {
   int ld, ldn, lp;         // Executor::leading_dimension of members, n and p
   int rows, prows, mrows;  // n, p and members padded to a multiple of four
   int steps;               // model steps per cycle
+  int analyses;            // local analyses worked side by side
   long cycles;             // of the data
   ModelShape model;
 
@@ -38,27 +39,33 @@ struct FilterTraits {
   const char* description;
   FilterColumns columns = FilterColumns::members;
   FilterTables tables = FilterTables::none;
+  bool linear = false;  // whether models and observations must be linear
 
   bool ensemble() const { return columns == FilterColumns::members; }
+  bool localised() const {
+    return tables == FilterTables::states_of_observations || tables == FilterTables::observations_of_states;
+  }
 };
 
 /// The data sets of a batch, each array with the data set as its first axis unless said otherwise. A cycle's pattern
 /// tells which observations are present; `observed` lists them in rising order.
 template <class Real>
 struct FilterData {
-  const Real* parameters;      // [data, model.parameters]
-  const Real* y;               // [data, cycles, lp], NaN where missing
-  const Real* truth;           // [data, cycles, n], NaN where unknown
-  const Real* initial_mean;    // [data, n]
-  const Real* initial_factor;  // lower Cholesky factor of C0 [data, rows, ldn], or its diagonal [data, n]
-  const Real* noise_factor;    // of Q, in the same form
-  const Real* H;               // [data, prows, ldn], for observations that mix components
-  const int* component;        // [data, p], for observations of single ones
-  const Real* whitening;       // R^-1/2: [pattern, prows, lp], or with a diagonal R [data, lp]
-  const int* pattern_of;       // [data, cycles]
-  const int* count;            // observations present [pattern]
-  const int* observed;         // their numbers [pattern, lp]
-  const int* place;            // of observation j among those, -1 when missing [pattern, lp]
+  const Real* parameters;          // [data, model.parameters]
+  const Real* y;                   // [data, cycles, lp], NaN where missing
+  const Real* truth;               // [data, cycles, n], NaN where unknown
+  const Real* initial_mean;        // [data, n]
+  const Real* initial_factor;      // lower Cholesky factor of C0 [data, rows, ldn], or its diagonal [data, n]
+  const Real* noise_factor;        // of Q, in the same form
+  const Real* initial_covariance;  // C0 itself [data, rows, ldn], or its diagonal [data, n]
+  const Real* noise_covariance;    // Q, in the same form
+  const Real* H;                   // [data, prows, ldn], for observations that mix components
+  const int* component;            // [data, p], for observations of single ones
+  const Real* whitening;           // R^-1/2: [pattern, prows, lp], or with a diagonal R [data, lp]
+  const int* pattern_of;           // [data, cycles]
+  const int* count;                // observations present [pattern]
+  const int* observed;             // their numbers [pattern, lp]
+  const int* place;                // of observation j among those, -1 when missing [pattern, lp]
   ObservationKind observation;
   bool dense_initial, dense_noise, noisy;  // whether factors are matrices; whether there is a Q at all
   bool single_components, diagonal_noise;
@@ -68,14 +75,16 @@ struct FilterData {
 template <class Real>
 struct FilterRun {
   int data;
-  int given;  // whether the state of the first cycle is there already
-  int taper;  // which table of localisation weights, -1 for none
+  int given;       // whether the state of the first cycle is there already
+  int taper;       // which table of localisation weights, -1 for none
+  int background;  // which background of fixed gains
   std::uint64_t seed;
   std::uint32_t number;
   Real inflation;   // of analysis anomalies; of covariance per unit time for Kalman filters
   Real relaxation;  // to prior spread
   int rotation;
-  Real xn;                 // EnKF-N
+  int local_states;        // LETKF: components of a local analysis
+  Real xn, tolerance;      // EnKF-N
   int lag, iterations;     // iEnKS
   Real threshold, jitter;  // particle filters
   Tangent tangent;         // Kalman filters
@@ -101,7 +110,7 @@ struct FilterOutput {
   Real* forecast_mean;    // [run, count, n]
   Real* analysis_mean;    // [run, count, n]
   Real* analysis_spread;  // [run, count, n], standard deviations
-  Real* members;          // analysis ensemble of the last cycle of this launch [run, n, ld]
+  Real* members;          // analysis ensemble or covariance of the last cycle of this launch [run, n, ld]
   int* ranks;             // of the truth in the forecast ensemble [run, count, n]
   long* failed;           // [run] cycle whose numbers are not finite, -1: none
   int crps_every;         // cycles between CRPS; 0: never
@@ -119,12 +128,25 @@ struct Tapers {
   VIDA_FN long row(int table, int group) const { return static_cast<long>(table) * groups + group; }
 };
 
+/// Gains that the host computes: for each background B and each set of observations present one table, with zeros for
+/// those that are missing. NaN stands for what a given gain leaves unknown.
+template <class Real>
+struct Gains {
+  const Real* mean;               // of the background [background, n]
+  const Real* forecast_variance;  // diagonal of B [background, n]
+  const int* table_of;            // [background, cycles], -1 where nothing is observed
+  const Real* gain;               // transposed, K = B H' (H B H' + R)^-1 [table, prows, ldn]
+  const Real* precision;          // (H B H' + R)^-1 [table, prows, lp]
+  const Real* analysis_variance;  // diagonal of (I - K H) B [table, n]
+};
+
 /// A launch over some cycles of some runs.
 template <class Real>
 struct FilterLaunch {
   FilterShape shape;
   FilterData<Real> data;
   Tapers<Real> tapers;
+  Gains<Real> gains;
   const FilterRun<Real>* runs;
   FilterOutput<Real> output;
   long first, count;  // cycles
@@ -176,7 +198,7 @@ VIDA_FN DrawAddress draw_address(const FilterRun<Real>& run, FilterStream stream
 
 /// to[i, :] += (factor z)[i, :] for a lower factor [rows, ldn] or a diagonal one; z: [n, ld], not `to`.
 template <class Team, class Real>
-VIDA_FN void add_coloured(Team team, const FilterShape& s, const Real* factor, bool dense, const Real* z, Real* to) {
+VIDA_CALL void add_coloured(Team team, const FilterShape& s, const Real* factor, bool dense, const Real* z, Real* to) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   for_pairs(team, s.n, (s.members + W - 1) / W, [&](int i, int pack) {
@@ -218,7 +240,7 @@ VIDA_FN void add_model_noise(Team team, const FilterShape& s, const FilterData<R
 /// mean[i] <- mean of row i of X [rows, ld] over the members; X <- X - mean. deviation[i] <- standard deviation with
 /// N - 1, unless null.
 template <class Team, class Real>
-VIDA_FN void center_rows(Team team, int rows, int members, Real* X, int ld, Real* mean, Real* deviation) {
+VIDA_CALL void center_rows(Team team, int rows, int members, Real* X, int ld, Real* mean, Real* deviation) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   using std::sqrt;
@@ -233,7 +255,7 @@ VIDA_FN void center_rows(Team team, int rows, int members, Real* X, int ld, Real
 
 /// deviation[i] <- standard deviation of the anomalies in row i.
 template <class Team, class Real>
-VIDA_FN void deviations(Team team, int rows, int members, const Real* A, int ld, Real* deviation) {
+VIDA_CALL void deviations(Team team, int rows, int members, const Real* A, int ld, Real* deviation) {
   using std::sqrt;
   for (int i = team.rank(); i < rows; i += team.size()) {
     const Real* row = A + static_cast<long>(i) * ld;
@@ -243,8 +265,8 @@ VIDA_FN void deviations(Team team, int rows, int members, const Real* A, int ld,
 
 /// Y <- h(E) of the observations present, [count, ld].
 template <class Team, class Real>
-VIDA_FN void observe(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle,
-                     const Real* E, Real* Y) {
+VIDA_CALL void observe(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle,
+                       const Real* E, Real* Y) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   for_pairs(team, cycle.count, (s.members + W - 1) / W, [&](int row, int pack) {
@@ -262,8 +284,8 @@ VIDA_FN void observe(Team team, const FilterShape& s, const FilterData<Real>& d,
 
 /// Y <- R^-1/2 Y and residual <- R^-1/2 residual for the observations present. other: [p, ld], spare: [lp].
 template <class Team, class Real>
-VIDA_FN void whiten(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle, Real* Y,
-                    Real* residual, Real* other, Real* spare) {
+VIDA_CALL void whiten(Team team, const FilterShape& s, const FilterData<Real>& d, const CycleData<Real>& cycle, Real* Y,
+                      Real* residual, Real* other, Real* spare) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   if (d.diagonal_noise) {

@@ -22,8 +22,8 @@ struct RotationWork {
 /// vectors of N - 1, N - 2, .. 2 dimensions and of signs: the Q of a Gaussian matrix whose R has a positive diagonal
 /// (Stewart 1980). Columns of the result are independent of each other.
 template <class Team, class Real>
-VIDA_FN void random_rotation(Team team, const FilterShape& s, const FilterRun<Real>& run, long cycle,
-                             const RotationWork<Real>& work) {
+VIDA_CALL void random_rotation(Team team, const FilterShape& s, const FilterRun<Real>& run, long cycle,
+                               const RotationWork<Real>& work) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   using std::sqrt;

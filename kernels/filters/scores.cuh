@@ -9,7 +9,7 @@ namespace vida::kernels {
 /// Continuous ranked probability score of the members mean + A[i] (not their limit law) for the value `truth`:
 /// E|X - truth| - E|X - X'| / 2.
 template <class Team, class Real>
-VIDA_FN Real ensemble_crps(Team team, int members, Real mean, const Real* anomalies, Real truth) {
+VIDA_CALL Real ensemble_crps(Team team, int members, Real mean, const Real* anomalies, Real truth) {
   const Real shift = truth - mean;
   const Real to_truth = sum_of(team, members, anomalies, [&](auto a) { return pack_abs(a - shift); });
   Real spread = Real(0);
@@ -77,8 +77,8 @@ VIDA_FN bool assess(Team team, int n, const Real* truth, const Real* mean, const
 
 /// ranks[i] <- how many members lie below the truth, -1 where it is unknown.
 template <class Team, class Real>
-VIDA_FN void count_ranks(Team team, int n, int members, const Real* truth, const Real* mean, const Real* A, int ld,
-                         int* ranks) {
+VIDA_CALL void count_ranks(Team team, int n, int members, const Real* truth, const Real* mean, const Real* A, int ld,
+                           int* ranks) {
   for (int i = team.rank(); i < n; i += team.size()) {
     const Real shift = truth[i] - mean[i];
     int below = 0;

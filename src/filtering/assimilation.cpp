@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <tuple>
+#include <variant>
 
 #include "filtering/filter_data.hpp"
 #include "filtering/filter_group.hpp"
@@ -21,6 +22,55 @@ void check_number(const AssimilationRun& run, long index, const char* name, doub
   if (!fine)
     throw InvalidArgument(
         fmt::format("run {} ({}): {} is {}, expected {}.", index, run.filter.method, name, value, expected));
+}
+
+/// Localisation needs to know where an observation is, and that it has a place of its own.
+void validate_places(const AssimilationRun& run, long index, const StateSpaceModel& system) {
+  const auto refuse = [&](const std::string& what) {
+    throw InvalidArgument(fmt::format("run {} ({}): localisation with radius {} {}. Set radius = inf, or change it.",
+                                      index, run.filter.method, run.filter.radius, what));
+  };
+  const Matrix &H = system.observation_operator, &R = system.observation_noise;
+  for (long j = 0; j < H.extent(0); ++j)
+    if (single_component(H, j) < 0)
+      refuse(fmt::format("needs observations of single components, but row {} of H is not a row of the identity", j));
+  for (long i = 0; i < R.extent(0); ++i)
+    for (long j = 0; j < R.extent(1); ++j)
+      if (i != j && R(i, j) != 0)
+        refuse(fmt::format("needs independent observation errors, but R[{}, {}] is {}", i, j, R(i, j)));
+}
+
+/// What the filters without an ensemble need of their model and settings.
+void validate_gaussian(const AssimilationRun& run, long index, const FilterProblem& problem,
+                       const kernels::FilterTraits& traits) {
+  const FilterSettings& filter = run.filter;
+  const StateSpaceModel& system = problem.system;
+  const std::string where = fmt::format("run {} ({}): ", index, filter.method);
+  if (filter.tangent != "exact" && filter.tangent != "frozen")
+    throw InvalidArgument(fmt::format("{}tangent is \"{}\", expected \"exact\" or \"frozen\".", where, filter.tangent));
+  const bool identity = system.observation_function == ObservationFunction::identity;
+  if (traits.linear && !(std::holds_alternative<LinearDynamics>(system.model) && identity))
+    throw InvalidArgument(
+        fmt::format("{}the model of data set {} is {} and its observations are {}; this filter needs a linear model "
+                    "and linear observations. Use \"ekf\".",
+                    where, run.problem, name_of(system.model), identity ? "linear" : "not linear"));
+  if (traits.tables != kernels::FilterTables::gains) return;
+  const bool variational = filter.method == "3dvar", given = variational && !filter.gain.empty();
+  check_number(run, index, "background_scale", filter.background_scale,
+               filter.background_scale > 0 && std::isfinite(filter.background_scale), "a positive number");
+  if (given) return validate_gain(filter.gain, system, where);
+  validate_background(where, filter.background, system.n());
+  const Vector& mean = filter.background_mean;
+  if (!mean.empty() && (mean.extent(0) != system.n() ||
+                        !std::all_of(mean.begin(), mean.end(), [](double value) { return std::isfinite(value); })))
+    throw InvalidArgument(fmt::format("{}the background mean has {} entries, expected {} finite ones.", where,
+                                      mean.extent(0), system.n()));
+  const bool needs_mean = !variational || !identity;
+  if (problem.data.truth.extent(0) < 2 && (filter.background.empty() || (needs_mean && mean.empty())))
+    throw InvalidArgument(
+        fmt::format("{}data set {} has no truth of at least two cycles to take {} from. Give background{}{}.", where,
+                    run.problem, filter.background.empty() ? "the background covariance" : "the background mean",
+                    needs_mean ? " and background_mean" : "", variational ? ", or a gain" : ""));
 }
 
 void validate_run(const AssimilationRun& run, long index, std::span<const FilterProblem> problems) {
@@ -43,7 +93,24 @@ void validate_run(const AssimilationRun& run, long index, std::span<const Filter
   }
   check("inflation", filter.inflation, filter.inflation > 0 && std::isfinite(filter.inflation), "a positive number");
   check("relaxation", filter.relaxation, filter.relaxation >= 0 && filter.relaxation <= 1, "a number from 0 to 1");
+  check("xn", filter.xn, filter.xn > 0 && std::isfinite(filter.xn), "a positive number");
+  check("tolerance", filter.tolerance, filter.tolerance > 0, "a positive number");
+  check("lag", filter.lag, filter.lag >= 1, "at least 1 cycle");
+  check("iterations", filter.iterations, filter.iterations >= 1, "at least 1");
   check("radius", filter.radius, filter.radius > 0, "a positive number of components, or infinity for no localisation");
+  check("local_states", filter.local_states, filter.local_states >= 1, "at least 1 component");
+  if (traits.localised() && std::isfinite(filter.radius))
+    validate_places(run, index, problems[static_cast<std::size_t>(run.problem)].system);
+  validate_gaussian(run, index, problems[static_cast<std::size_t>(run.problem)], traits);
+}
+
+void validate_noise(const AssimilationRun& run, long index, const FilterProblem& problem) {
+  const Matrix& Q = problem.system.process_noise;
+  if (run.filter.method == "ienks" && std::any_of(Q.begin(), Q.end(), [](double value) { return value != 0; }))
+    throw InvalidArgument(
+        fmt::format("run {} (ienks): data set {} has model noise, expected none (Q = 0): a trajectory of the window must "
+                    "follow from its start. Set process_noise to zero, or take another filter.",
+                    index, run.problem));
 }
 
 void validate_observed(const FilterProblem& problem, long index) {
@@ -102,6 +169,8 @@ std::vector<AssimilationResult> assimilate(const Device& device, std::span<const
                                            const AssimilationProgressFunction& progress) {
   for (std::size_t i = 0; i < runs.size(); ++i) validate_run(runs[i], static_cast<long>(i), problems);
   for (std::size_t i = 0; i < problems.size(); ++i) validate_observed(problems[i], static_cast<long>(i));
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    validate_noise(runs[i], static_cast<long>(i), problems[static_cast<std::size_t>(runs[i].problem)]);
   if (options.crps_every < 0)
     throw InvalidArgument(fmt::format("crps_every is {}, expected 0 or more cycles.", options.crps_every));
   return options.precision == Precision::float32 ? assimilate_as<float>(device, problems, runs, options, progress)

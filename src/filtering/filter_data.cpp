@@ -7,6 +7,7 @@
 
 #include "filtering/factor.hpp"
 #include "filtering/padding.hpp"
+#include "filters/letkf.cuh"
 
 namespace vida {
 namespace {
@@ -32,6 +33,16 @@ Eigen::MatrixXd inverse_root(const Matrix& R, const std::vector<int>& present) {
   return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(block).operatorInverseSqrt();
 }
 
+/// Local analyses worked side by side: on the CPU those of a pack, on a GPU what keeps its lanes busy and leaves
+/// shared memory to the rest of the filter.
+template <class Real>
+int analyses_side_by_side(const Executor& executor, int members, int n) {
+  if (!executor.is_cuda()) return executor.pack_width(sizeof(Real));
+  constexpr long kBytes = 64 * 1024;
+  const long each = kernels::LetkfWork<Real>::elements(members) * static_cast<long>(sizeof(Real));
+  return static_cast<int>(std::clamp<long>(kBytes / each, 1, std::min(n, 32)));
+}
+
 }  // namespace
 
 int single_component(const Matrix& H, long row) {
@@ -42,6 +53,13 @@ int single_component(const Matrix& H, long row) {
     found = static_cast<int>(i);
   }
   return found;
+}
+
+std::vector<int> observations_present(const Matrix& y, long cycle) {
+  std::vector<int> present;
+  for (long k = 0; k < y.extent(1); ++k)
+    if (!std::isnan(y(cycle, k))) present.push_back(static_cast<int>(k));
+  return present;
 }
 
 ProblemClass::ProblemClass(const FilterProblem& problem)
@@ -75,13 +93,13 @@ FilterDataSet<Real>::FilterDataSet(Executor& executor, std::span<const FilterPro
   const long initial_each = kind_.dense_initial ? matrix : n, noise_each = kind_.dense_noise ? matrix : n;
   const long H_each = static_cast<long>(prows_) * ldn_;
   auto y = reals(cycles * lp_), truth = reals(cycles * n), mean = reals(n), initial = reals(initial_each),
-       noise = reals(noise_each), H = kind_.single_components ? std::vector<Real>() : reals(H_each);
+       noise = reals(noise_each), initial_covariance = reals(initial_each), noise_covariance = reals(noise_each),
+       H = kind_.single_components ? std::vector<Real>() : reals(H_each);
   std::vector<Real> parameters, whitening;
   std::vector<int> component, pattern_of;
-  const auto put_factor = [&](const Matrix& covariance, bool dense, Real* to) {
-    const Matrix factor = lower_factor(covariance);
-    if (dense) return pad(factor.view(), ldn_, to);
-    for (long i = 0; i < n; ++i) to[i] = static_cast<Real>(factor(i, i));
+  const auto put = [&](const Matrix& matrix, bool dense, Real* to) {
+    if (dense) return pad(matrix.view(), ldn_, to);
+    for (long i = 0; i < n; ++i) to[i] = static_cast<Real>(matrix(i, i));
   };
   for (long k = 0; k < count; ++k) {
     const FilterProblem& problem = *problems[static_cast<std::size_t>(k)];
@@ -93,8 +111,10 @@ FilterDataSet<Real>::FilterDataSet(Executor& executor, std::span<const FilterPro
     else
       pad(problem.data.truth.view(), n, truth.data() + k * cycles * n);
     for (long i = 0; i < n; ++i) mean[static_cast<std::size_t>(k * n + i)] = static_cast<Real>(system.initial_mean[i]);
-    put_factor(system.initial_covariance, kind_.dense_initial, initial.data() + k * initial_each);
-    put_factor(system.process_noise, kind_.dense_noise, noise.data() + k * noise_each);
+    put(lower_factor(system.initial_covariance), kind_.dense_initial, initial.data() + k * initial_each);
+    put(lower_factor(system.process_noise), kind_.dense_noise, noise.data() + k * noise_each);
+    put(system.initial_covariance, kind_.dense_initial, initial_covariance.data() + k * initial_each);
+    put(system.process_noise, kind_.dense_noise, noise_covariance.data() + k * noise_each);
     for (long j = 0; j < p; ++j) component.push_back(single_component(system.observation_operator, j));
     if (!kind_.single_components) pad(system.observation_operator.view(), ldn_, H.data() + k * H_each);
     add_patterns(problem, pattern_of, whitening);
@@ -111,6 +131,8 @@ FilterDataSet<Real>::FilterDataSet(Executor& executor, std::span<const FilterPro
   }
   parameters_ = uploaded(executor, parameters), y_ = uploaded(executor, y), truth_ = uploaded(executor, truth);
   initial_mean_ = uploaded(executor, mean), initial_factor_ = uploaded(executor, initial);
+  initial_covariance_ = uploaded(executor, initial_covariance);
+  noise_covariance_ = uploaded(executor, noise_covariance);
   noise_factor_ = uploaded(executor, noise), H_ = uploaded(executor, H), whitening_ = uploaded(executor, whitening);
   component_ = uploaded(executor, component), pattern_of_ = uploaded(executor, pattern_of);
   count_ = uploaded(executor, counts), observed_ = uploaded(executor, observed), place_ = uploaded(executor, place);
@@ -128,9 +150,7 @@ void FilterDataSet<Real>::add_patterns(const FilterProblem& problem, std::vector
   if (kind_.diagonal_noise)
     for (std::size_t k = 0; k < patterns_.size(); ++k) known[patterns_[k]] = static_cast<int>(k);
   for (long j = 0; j < kind_.cycles; ++j) {
-    std::vector<int> present;
-    for (int k = 0; k < kind_.p; ++k)
-      if (!std::isnan(problem.data.y(j, k))) present.push_back(k);
+    const std::vector<int> present = observations_present(problem.data.y, j);
     const auto [entry, added] = known.try_emplace(present, static_cast<int>(patterns_.size()));
     pattern_of.push_back(entry->second);
     if (!added) continue;
@@ -161,6 +181,7 @@ kernels::FilterShape FilterDataSet<Real>::shape(int members) const {
           .prows = prows_,
           .mrows = static_cast<int>(round_up(members, kernels::kTileRows)),
           .steps = kind_.steps,
+          .analyses = analyses_side_by_side<Real>(*executor_, members, kind_.n),
           .cycles = kind_.cycles,
           .model = model};
 }
@@ -173,6 +194,8 @@ kernels::FilterData<Real> FilterDataSet<Real>::data() const {
           .initial_mean = initial_mean_.data(),
           .initial_factor = initial_factor_.data(),
           .noise_factor = noise_factor_.data(),
+          .initial_covariance = initial_covariance_.data(),
+          .noise_covariance = noise_covariance_.data(),
           .H = H_.data(),
           .component = component_.data(),
           .whitening = whitening_.data(),

@@ -43,9 +43,13 @@ class FilterDataSet {
   int ldn_, lp_, rows_, prows_;
   kernels::ModelShape model_;
   std::vector<std::vector<int>> patterns_;
-  Buffer<Real> parameters_, y_, truth_, initial_mean_, initial_factor_, noise_factor_, H_, whitening_;
+  Buffer<Real> parameters_, y_, truth_, initial_mean_, initial_factor_, noise_factor_, initial_covariance_,
+      noise_covariance_, H_, whitening_;
   Buffer<int> component_, pattern_of_, count_, observed_, place_;
 };
+
+/// Observations that are present at a cycle, in rising order.
+std::vector<int> observations_present(const Matrix& y, long cycle);
 
 /// The component that a row of H picks, -1 when it does anything else.
 int single_component(const Matrix& H, long row);

@@ -56,14 +56,19 @@ FilterGroup<Real>::FilterGroup(const Device& device, std::span<const FilterProbl
       data_(device.executor(), problems_),
       shape_(data_.shape(columns_of(entry_.traits, runs[static_cast<std::size_t>(indices_.front())].filter.members,
                                     problems_.front()->system.n()))),
-      tables_(device.executor(), entry_.traits, shape_, problems_, runs, indices_, set_of_) {}
+      tables_(device.executor(), entry_.traits, shape_, problems_, runs, indices_, set_of_, device.memory_limit()) {}
 
 template <class Real>
 std::size_t FilterGroup<Real>::run_bytes() const {
   const std::size_t members =
-      options_.keep_members ? static_cast<std::size_t>(shape_.n) * static_cast<std::size_t>(shape_.ld) : 0;
+      keeps_columns() ? static_cast<std::size_t>(shape_.n) * static_cast<std::size_t>(shape_.ld) : 0;
   return sizeof(Real) * (static_cast<std::size_t>(entry_.state_elements(shape_)) + members) +
          sizeof(kernels::FilterRun<Real>) + sizeof(long);
+}
+
+template <class Real>
+bool FilterGroup<Real>::keeps_columns() const {
+  return options_.keep_members && entry_.traits.columns != kernels::FilterColumns::mean;
 }
 
 template <class Real>
@@ -76,12 +81,17 @@ std::size_t FilterGroup<Real>::cycle_bytes() const {
 template <class Real>
 void FilterGroup<Real>::refuse_size(std::size_t needed) const {
   const std::size_t limit = device_.memory_limit();
+  if (!entry_.traits.ensemble())
+    throw OutOfMemory(fmt::format(
+        "{} of {} components needs {} bytes ({:.1f} GiB); {} bytes ({:.1f} GiB) may be used. Use an ensemble filter of "
+        "few members.",
+        entry_.traits.name, shape_.n, needed, gibibytes(needed), limit, gibibytes(limit)));
   const auto bytes_of = [&](int members) {
     const kernels::FilterShape shape = data_.shape(members);
     return entry_.scratch_bytes(shape) + sizeof(Real) * static_cast<std::size_t>(entry_.state_elements(shape));
   };
   int fits = 0;
-  for (int step = 1 << 28; step > 0 && entry_.traits.ensemble(); step /= 2)
+  for (int step = 1 << 28; step > 0; step /= 2)
     if (fits + step <= shape_.members && bytes_of(fits + step) <= limit) fits += step;
   throw OutOfMemory(fmt::format(
       "{} with {} members of {} components needs {} bytes ({:.1f} GiB); {} bytes ({:.1f} GiB) may be used.{}",
@@ -125,7 +135,7 @@ struct FilterGroup<Real>::Outputs {
     state = of(group.entry_.state_elements(s)), scores = of(cycles * kCycleScores);
     forecast_mean = of(cycles * s.n, means), analysis_mean = of(cycles * s.n, means),
     analysis_spread = of(cycles * s.n, means);
-    members = of(static_cast<long>(s.n) * s.ld, group.options_.keep_members && group.entry_.traits.ensemble());
+    members = of(static_cast<long>(s.n) * s.ld, group.keeps_columns());
     ranks = Buffer<int>(executor, group.options_.keep_ranks && group.entry_.traits.ensemble()
                                       ? static_cast<std::size_t>(runs * cycles * s.n)
                                       : 0);
@@ -202,6 +212,7 @@ bool FilterGroup<Real>::run_chunk(std::span<const long> chunk, long cycles_toget
                {.shape = shape_,
                 .data = data_.data(),
                 .tapers = tables_.tapers(),
+                .gains = tables_.gains(),
                 .runs = d_settings.data(),
                 .output = outputs.pointers(options_.crps_every),
                 .first = first,
@@ -227,11 +238,12 @@ bool FilterGroup<Real>::run_chunk(std::span<const long> chunk, long cycles_toget
   for (long i = 0; i < runs; ++i) results[index_of(i)].seconds = seconds / static_cast<double>(runs);
   const auto members = outputs.members.download();
   for (long i = 0; i < runs && !members.empty(); ++i) {
-    Matrix ensemble({shape_.members, n});
+    Matrix columns({shape_.members, n});
     for (long c = 0; c < n; ++c)
       for (long k = 0; k < shape_.members; ++k)
-        ensemble(k, c) = static_cast<double>(members[static_cast<std::size_t>((i * n + c) * shape_.ld + k)]);
-    results[index_of(i)].members = std::move(ensemble);
+        columns(k, c) = static_cast<double>(members[static_cast<std::size_t>((i * n + c) * shape_.ld + k)]);
+    AssimilationResult& result = results[index_of(i)];
+    (entry_.traits.ensemble() ? result.members : result.covariance) = std::move(columns);
   }
   return going;
 }

@@ -26,6 +26,7 @@ class FilterGroup {
  private:
   struct Outputs;
   std::size_t run_bytes() const;    // of a run's state and settings
+  bool keeps_columns() const;       // of the last analysis
   std::size_t cycle_bytes() const;  // of a run's output in one cycle
   void refuse_size(std::size_t needed) const;
   bool run_chunk(std::span<const long> chunk, long cycles_together, const std::function<bool(long)>& advanced,

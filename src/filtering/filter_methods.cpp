@@ -50,9 +50,8 @@ const std::vector<FilterMethod>& filter_methods() {
   static const std::vector<FilterMethod> methods = [] {
     std::vector<FilterMethod> list;
     for (const auto& one : entries<double>())
-      list.push_back({one.traits.name, one.traits.description, one.traits.ensemble(),
-                      one.traits.tables == kernels::FilterTables::states_of_observations ||
-                          one.traits.tables == kernels::FilterTables::observations_of_states});
+      list.push_back({one.traits.name, one.traits.description, one.traits.ensemble(), one.traits.localised(),
+                      one.traits.linear});
     return list;
   }();
   return methods;

@@ -11,13 +11,13 @@ namespace vida {
 
 template <class Real>
 FilterTableSet<Real>::FilterTableSet(Executor& executor, const kernels::FilterTraits& traits,
-                                     const kernels::FilterShape&, std::span<const FilterProblem* const> problems,
+                                     const kernels::FilterShape& shape, std::span<const FilterProblem* const> problems,
                                      std::span<const AssimilationRun> runs, const std::vector<long>& indices,
-                                     const std::vector<int>& set_of)
+                                     const std::vector<int>& set_of, std::size_t memory_limit)
     : taper_of_(indices.size(), -1) {
-  if (traits.tables == kernels::FilterTables::states_of_observations ||
-      traits.tables == kernels::FilterTables::observations_of_states)
-    add_tapers(executor, traits, problems, runs, indices, set_of);
+  if (traits.localised()) add_tapers(executor, traits, problems, runs, indices, set_of);
+  if (traits.tables == kernels::FilterTables::gains)
+    gains_ = BackgroundGains<Real>(executor, shape, problems, runs, indices, set_of, memory_limit);
 }
 
 template <class Real>
@@ -66,12 +66,15 @@ kernels::FilterRun<Real> FilterTableSet<Real>::settings(const AssimilationRun& r
   return {.data = data,
           .given = !run.initial_members.empty(),
           .taper = taper_of_[static_cast<std::size_t>(position)],
+          .background = gains_.background_of(position),
           .seed = run.seed,
           .number = number,
           .inflation = real(filter.inflation),
           .relaxation = real(filter.relaxation),
           .rotation = filter.rotation,
+          .local_states = filter.local_states,
           .xn = real(filter.xn),
+          .tolerance = real(filter.tolerance),
           .lag = filter.lag,
           .iterations = filter.iterations,
           .threshold = real(filter.resampling_threshold),

@@ -125,8 +125,15 @@ void validate_batch(std::span<const FilterProblem> problems) {
   }
 }
 
-void validate_gain(const Matrix& gain, const StateSpaceModel& system) {
-  check_shape("the gain K", gain, {system.n(), system.p()});
+void validate_gain(const Matrix& gain, const StateSpaceModel& system, const std::string& where) {
+  check_shape((where + "the gain K").c_str(), gain, {system.n(), system.p()});
+}
+
+void validate_background(const std::string& where, const Matrix& covariance, long n) {
+  if (covariance.empty()) return;
+  const std::string name = where + "the background covariance";
+  check_shape(name.c_str(), covariance, {n, n});
+  check_semidefinite(name.c_str(), covariance);
 }
 
 }  // namespace vida

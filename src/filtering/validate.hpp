@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "vida/filter.hpp"
 
@@ -9,7 +10,10 @@ namespace vida {
 /// Validates each problem, and that all share n, p, cycles and steps per cycle.
 void validate_batch(std::span<const FilterProblem> problems);
 
-/// Throws InvalidArgument unless `gain` is a finite [n, p] matrix.
-void validate_gain(const Matrix& gain, const StateSpaceModel& system);
+/// Throws InvalidArgument, beginning with `where`, unless `gain` is a finite [n, p] matrix.
+void validate_gain(const Matrix& gain, const StateSpaceModel& system, const std::string& where = "");
+
+/// Throws InvalidArgument, beginning with `where`, unless C is a covariance [n, n] or empty.
+void validate_background(const std::string& where, const Matrix& covariance, long n);
 
 }  // namespace vida

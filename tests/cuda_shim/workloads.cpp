@@ -107,21 +107,33 @@ std::vector<double> assimilation(const Device& device, const std::vector<std::st
     problem.system.process_noise = Matrix({10, 10});
     of.push_back(problem);
   }
+  for (const std::size_t problem : {0, 3}) {  // for methods that need a linear model
+    of.push_back(of[problem]);
+    Matrix step = scaled_identity(10, 0.9);
+    for (long e = 0; e < step.size(); ++e) step.data()[e] += 0.05 * scattered(e);
+    of.back().system.model = LinearDynamics{step};
+  }
   std::vector<AssimilationRun> runs;
   for (const FilterMethod& method : filter_methods()) {
     if (!methods.empty() && std::find(methods.begin(), methods.end(), method.name) == methods.end()) continue;
     for (const long problem : {0, 3}) {
       FilterSettings filter{.method = method.name, .members = 9, .inflation = 1.1, .relaxation = 0.2};
       filter.rotation = problem == 0;
+      filter.tangent = problem == 0 ? "exact" : "frozen";
       if (method.localised && problem == 3) filter.radius = 2;
-      runs.push_back({.problem = problem, .filter = filter, .seed = 3});
+      if (problem == 3) filter.lag = 2;
+      const long noiseless = problem == 0 ? 2 : problem;
+      runs.push_back({.problem = method.linear ? 4 + problem / 3 : method.name == "ienks" ? noiseless : problem,
+                      .filter = filter,
+                      .seed = 3});
     }
   }
   std::vector<double> numbers;
   for (const AssimilationResult& result : assimilate(
            device, of, runs,
            {.precision = precision, .keep_means = true, .keep_ranks = true, .keep_members = true, .crps_every = 2})) {
-    for (const Matrix* part : {&result.scores, &result.analysis_mean, &result.analysis_spread, &result.members})
+    for (const Matrix* part :
+         {&result.scores, &result.analysis_mean, &result.analysis_spread, &result.members, &result.covariance})
       for (const double value : *part) numbers.push_back(std::isnan(value) ? -1 : value);
     append(numbers, result.ranks);
   }

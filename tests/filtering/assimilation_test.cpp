@@ -17,15 +17,26 @@ bool same_numbers(const Matrix& a, const Matrix& b) {
   return true;
 }
 
+/// Two data sets of Lorenz-96, then two of a linear model.
+std::vector<FilterProblem> problems_of_every_method(long cycles) {
+  std::vector<FilterProblem> problems = twins_of(sakov_system(8), cycles, 2);
+  StateSpaceModel linear = sakov_system(8);
+  linear.model = LinearDynamics{matrix_of(0.9 * Dense::Identity(8, 8) + 0.1 * scattered(8, 8)), 0.1};
+  for (FilterProblem& problem : twins_of(linear, cycles, 2)) problems.push_back(std::move(problem));
+  return problems;
+}
+
 /// A run of every method on each of two data sets, and some of other sizes in between.
 std::vector<AssimilationRun> every_method() {
   std::vector<AssimilationRun> runs;
   for (const FilterMethod& method : filter_methods())
-    for (const long problem : {0, 1}) {
-      FilterSettings filter{.method = method.name, .members = 10, .inflation = 1.05, .rotation = problem == 1};
+    for (const long of : {0, 1}) {
+      const long problem = method.linear ? of + 2 : of;
+      FilterSettings filter{.method = method.name, .members = 10, .inflation = 1.05, .rotation = of == 1};
       runs.push_back({.problem = problem, .filter = filter, .seed = 7});
       filter.members = 7;
       filter.relaxation = 0.3;
+      filter.lag = problem == 0 ? 3 : 2;
       runs.push_back({.problem = problem, .filter = filter, .seed = 8});
     }
   return runs;
@@ -35,7 +46,7 @@ class Assimilation : public OnEveryBackend {};
 VIDA_ON_EVERY_BACKEND(Assimilation);
 
 TEST_P(Assimilation, OfEveryMethodIsTheSameAloneAndInABatch) {
-  const auto problems = twins_of(sakov_system(8), kOnShim ? 3 : 80, 2);
+  const auto problems = problems_of_every_method(kOnShim ? 3 : 80);
   const AssimilationOptions options{.keep_means = true, .keep_ranks = true, .keep_members = true, .crps_every = 2};
   const auto runs = every_method();
   const auto batch = assimilate(device(3), problems, runs, options);
@@ -44,12 +55,13 @@ TEST_P(Assimilation, OfEveryMethodIsTheSameAloneAndInABatch) {
     EXPECT_TRUE(same_numbers(batch[i].scores, alone.scores)) << i << " " << runs[i].filter.method;
     EXPECT_TRUE(same_numbers(batch[i].analysis_mean, alone.analysis_mean)) << i << " " << runs[i].filter.method;
     EXPECT_TRUE(same_numbers(batch[i].members, alone.members)) << i << " " << runs[i].filter.method;
+    EXPECT_TRUE(same_numbers(batch[i].covariance, alone.covariance)) << i << " " << runs[i].filter.method;
     EXPECT_EQ(batch[i].failed_at, -1) << runs[i].filter.method;
   }
 }
 
 TEST(AssimilationMemory, DoesNotChangeTheResult) {
-  const auto problems = twins_of(sakov_system(8), 70, 2);
+  const auto problems = problems_of_every_method(70);
   const auto runs = every_method();
   const auto all = assimilate(Device::cpu(2), problems, runs);
   const auto few = assimilate(Device({.name = "cpu", .threads = 2, .memory_limit = 200'000}), problems, runs);
