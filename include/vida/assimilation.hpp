@@ -83,6 +83,7 @@ struct AssimilationResult {
   Matrix members;          ///< [member, n], empty unless kept
   Matrix covariance;       ///< [n, n] of a Kalman filter, empty unless kept
   long failed_at = -1;     ///< cycle whose forecast or analysis was not finite
+  double seconds = 0;      ///< of the wall clock: an equal share of what it ran together with
 };
 
 /// Where a call stands. Return false to stop: the runs in progress end where they are and later ones are not begun.

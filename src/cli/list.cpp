@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
 #include "cli/options.hpp"
+#include "vida/assimilation.hpp"
 
 namespace vida::cli {
 
 int list() {
+  std::string methods;
+  for (const FilterMethod& method : filter_methods())
+    methods += fmt::format("  {:<20} {}\n", method.name, method.description);
   fmt::print(
       R"(jobs
   learn-gain           learn the gain of 3DVar from observations
@@ -13,9 +17,12 @@ int list() {
   gaussian-vi          fit a Gaussian to every posterior of a batch
   flow-vi              fit a RealNVP flow to every posterior of a batch
   amortized            train one flow that gives the posterior of every observation
+  assimilate           filters side by side on the same twin experiments or observations
 
 models
   lorenz96             dv_i/dt = (v_i+1 - v_i-2) v_i-1 - v_i + F on a ring
+  lorenz63             x' = sigma (y - x), y' = x (rho - z) - y, z' = x y - beta z (assimilate)
+  linear               v -> F v with a matrix of one's own (assimilate)
 
 inverse problems and densities
   oxygen-demand        y_t = A (1 - exp(-B t)), t = 1 .. 5, with A and B from two parameters
@@ -23,10 +30,12 @@ inverse problems and densities
   banana               a bent Gaussian of two dimensions
   two-moons            two crescents
 
-filters
+filters of gain jobs
   fixed gain           3DVar with its covariance: what is learned and evaluated
   EKF                  extended Kalman filter, the reference of every gain job
 
+filters of assimilate
+{}
 observation operators
   identity             every component
   every:K              components 0, K, 2 K, ...
@@ -42,7 +51,8 @@ gain structures
 optimizers
   gradient-descent     on the sum over cycles
   adam                 on the mean over cycles
-)");
+)",
+      methods);
   return kFinished;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 namespace vida {
@@ -204,6 +205,7 @@ bool FilterGroup<Real>::run_chunk(std::span<const long> chunk, long cycles_toget
   Outputs outputs(executor, *this, runs, cycles_together);
   for (long i = 0; i < runs; ++i) outputs.start(i, runs_[index_of(i)], *this);
   bool going = true;
+  const auto start = std::chrono::steady_clock::now();
   for (long first = 0; first < shape_.cycles && going; first += cycles_together) {
     const long count = std::min(cycles_together, shape_.cycles - first);
     entry_.run(executor, runs,
@@ -232,6 +234,8 @@ bool FilterGroup<Real>::run_chunk(std::span<const long> chunk, long cycles_toget
     }
     going = advanced(runs * count);
   }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (long i = 0; i < runs; ++i) results[index_of(i)].seconds = seconds / static_cast<double>(runs);
   const auto members = outputs.members.download();
   for (long i = 0; i < runs && !members.empty(); ++i) {
     Matrix columns({shape_.members, n});

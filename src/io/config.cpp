@@ -5,25 +5,33 @@
 
 #include <algorithm>
 
+#include "io/models.hpp"
+#include "vida/assimilation.hpp"
 #include "vida/error.hpp"
 
 namespace vida::io {
 namespace {
 
-std::string section_of(const std::string& key) {
-  const auto dot = key.find('.');
-  return dot == key.npos ? "" : key.substr(0, dot);
+bool in_list(const Setting& setting) { return section_of(setting.key) == kList; }
+
+bool has_list(const std::string& job) {
+  return find_setting(std::string(kList) + ".method")->jobs.find(job_letter(job)) != std::string::npos;
 }
 
-std::string name_of(const std::string& key) { return key.substr(key.rfind('.') + 1); }
-
 [[noreturn]] void unknown(const std::string& key, const std::string& job) {
+  const auto entry = list_key(key);
   if (find_setting(key)) throw InvalidArgument(fmt::format("{} is not a setting of job \"{}\".", key, job));
   std::vector<std::string> keys;
+  if (key == kList && has_list(job))
+    throw InvalidArgument(fmt::format("{0} is a list of tables; write [[{0}]] above the settings of each.", key));
   for (const Setting* setting : settings_of(job))
     if (section_of(setting->key) == key)
       throw InvalidArgument(fmt::format("{} is a section; write its settings below [{}].", key, key));
-  for (const Setting* setting : settings_of(job)) keys.push_back(setting->key);
+  for (const Setting* setting : settings_of(job))
+    if (!in_list(*setting))
+      keys.push_back(setting->key);
+    else if (entry)
+      keys.push_back(list_key(entry->index, name_of(setting->key)));
   const std::string near = nearest(key, keys);
   if (!near.empty()) throw InvalidArgument(fmt::format("{} is not a setting; did you mean {}?", key, near));
   throw InvalidArgument(fmt::format("{} is not a setting; 'vida init {}' shows all of them.", key, job));
@@ -39,15 +47,54 @@ std::string why_not_an_axis(const Setting& setting) {
 std::string heading(const std::string& section, std::string& current) {
   if (section == current) return "";
   current = section;
-  return fmt::format("\n[{}]\n", section);
+  return section == kList ? fmt::format("\n[[{}]]\n", section) : fmt::format("\n[{}]\n", section);
+}
+
+/// The setting of this key that the job has, under the key's own name; throws when there is none.
+Setting required(const std::string& key, const std::string& job) {
+  const Setting* found = find_setting(key, job);
+  if (!found || found->jobs.find(job_letter(job)) == std::string::npos) unknown(key, job);
+  if (in_list(*found) && !list_key(key))
+    throw InvalidArgument(
+        fmt::format("{}: {} is a list; write [[{}]] above the settings of each, or name one as in {}.", key, kList,
+                    kList, list_key(0, name_of(key))));
+  Setting setting = *found;
+  setting.key = key;
+  return setting;
+}
+
+/// A path is written from the root, so that the text means the same wherever it is kept.
+std::string line_of(const Setting& setting, const Value& value) {
+  const auto* path = setting.kind == Kind::path ? &std::get<std::string>(value) : nullptr;
+  return fmt::format("{} = {}\n", name_of(setting.key),
+                     io::to_toml(path ? Value(std::filesystem::absolute(*path).string()) : value));
 }
 
 }  // namespace
 
 Config::Config(const std::string& job) {
-  for (const Setting* setting : settings_of(job))
-    if (const auto value = setting->fallback_of(job)) values_[setting->key] = *value;
   values_["job"] = job;
+  for (const Setting* setting : settings_of(job))
+    if (const auto value = setting->fallback_of(job); value && !in_list(*setting)) values_[setting->key] = *value;
+  values_["job"] = job;
+  if (!has_list(job)) return;
+  add_filter();
+  for (const Setting* setting : settings_of(job))
+    if (const auto& value = setting->fallback.first) values_[list_key(0, name_of(setting->key))] = *value;
+}
+
+void Config::add_filter() {
+  for (const Setting* setting : settings_of(job()))
+    if (const auto value = setting->fallback_of(job()); value && in_list(*setting))
+      values_[list_key(filters_, name_of(setting->key))] = *value;
+  ++filters_;
+}
+
+void Config::clear_filters() {
+  const auto is_entry = [](const auto& item) { return list_key(item.first).has_value(); };
+  std::erase_if(values_, is_entry);
+  std::erase_if(given_, is_entry);
+  filters_ = 0;
 }
 
 const Value& Config::at(const std::string& key) const {
@@ -57,19 +104,22 @@ const Value& Config::at(const std::string& key) const {
 }
 
 void Config::give(const std::string& key, const Value& value) {
-  const Setting* setting = find_setting(key);
-  if (!setting || setting->jobs.find(job_letter(job())) == std::string::npos) unknown(key, job());
-  values_[key] = checked(*setting, value);
+  const Value fine = checked(required(key, job()), value);
+  if (const auto entry = list_key(key)) {
+    if (entry->index > filters_)
+      throw InvalidArgument(fmt::format("{}: there are {} entries in {}, counted from 0.", key, filters_, kList));
+    if (entry->index == filters_) add_filter();
+  }
+  values_[key] = fine;
   given_[key] = true;
 }
 
 void Config::add_axis(const std::string& key, const std::vector<Value>& values) {
-  const Setting* setting = find_setting(key);
-  if (!setting || setting->jobs.find(job_letter(job())) == std::string::npos) unknown(key, job());
-  if (setting->scope == Scope::batch) throw InvalidArgument(why_not_an_axis(*setting));
+  const Setting setting = required(key, job());
+  if (setting.scope == Scope::batch) throw InvalidArgument(why_not_an_axis(setting));
   if (values.empty()) throw InvalidArgument(fmt::format("[batch] {} = []: give at least one value.", key));
   Axis axis{key, {}};
-  for (const Value& value : values) axis.values.push_back(checked(*setting, value));
+  for (const Value& value : values) axis.values.push_back(checked(setting, value));
   for (const Value& value : axis.values)
     if (std::holds_alternative<std::string>(value))
       throw InvalidArgument(
@@ -81,6 +131,26 @@ void Config::add_axis(const std::string& key, const std::vector<Value>& values) 
 void Config::complete() {
   if (job() == "learn-gain" && !has("optimizer.step"))
     derive("optimizer.step", text("optimizer.name") == "adam" ? 0.02 : 1e-5);
+  leave_out_what_does_not_apply();
+  if (!has_list(job())) return;
+  const Dynamics model = known_model(text("model.name"));
+  if (!has("model.dt")) derive("model.dt", step_length(model));
+  if (!has("model.n") && dimension(model) > 0) derive("model.n", static_cast<long>(dimension(model)));
+}
+
+void Config::leave_out_what_does_not_apply() {
+  const auto values = values_;
+  for (const auto& [key, value] : values) {
+    const Setting& setting = *find_setting(key, job());
+    const auto entry = list_key(key);
+    if (setting.of.empty()) continue;
+    const std::string chooser = entry ? list_key(entry->index, "method") : "model.name";
+    if (std::find(setting.of.begin(), setting.of.end(), text(chooser)) != setting.of.end()) continue;
+    if (given(key))
+      throw InvalidArgument(fmt::format("{} = {}: {} = \"{}\" has no such setting; it is one of {}.", key,
+                                        io::to_toml(value), chooser, text(chooser), fmt::join(setting.of, ", ")));
+    forget(key);
+  }
 }
 
 std::string Config::to_toml() const {
@@ -89,11 +159,14 @@ std::string Config::to_toml() const {
     const auto found = values_.find(setting->key);
     if (found == values_.end()) continue;
     text += heading(section_of(setting->key), section);
-    // A path is written from the root, so that the text means the same wherever it is kept.
-    const Value value = setting->kind != Kind::path
-                            ? found->second
-                            : Value(std::filesystem::absolute(std::get<std::string>(found->second)).string());
-    text += fmt::format("{} = {}\n", name_of(setting->key), io::to_toml(value));
+    text += line_of(*setting, found->second);
+  }
+  for (long index = 0; index < filters_; ++index) {
+    text += fmt::format("\n[[{}]]\n", kList);
+    for (const Setting* setting : settings_of(job()))
+      if (const auto found = values_.find(list_key(index, name_of(setting->key)));
+          in_list(*setting) && found != values_.end())
+        text += line_of(*setting, found->second);
   }
   if (axes_.empty() && trajectories == 1) return text;
   text += "\n[batch]\n";
@@ -113,15 +186,19 @@ std::string example_config(const std::string& job) {
                                       near.empty() ? fmt::format("choose one of {}.", fmt::join(job_names(), ", "))
                                                    : fmt::format("did you mean {}?", near)));
   }
+  Config defaults(job);
+  defaults.complete();
   std::string text = fmt::format("# Run with: vida run {}.toml\n", job);
   std::string section;
   for (const Setting* setting : settings_of(job)) {
     text += heading(section_of(setting->key), section);
     const auto fallback = setting->fallback_of(job);
-    const std::string value = setting->key == "job" ? io::to_toml(Value(job))
-                              : fallback            ? io::to_toml(*fallback)
-                                                    : setting->fallback.example;
-    const std::string line = fmt::format("{}{} = {}", fallback ? "" : "# ", name_of(setting->key), value);
+    const std::string key = in_list(*setting) ? list_key(0, name_of(setting->key)) : setting->key;
+    const bool active = fallback && defaults.has(key);  // else it is shown as a comment
+    const std::string value = active     ? io::to_toml(defaults.at(key))
+                              : fallback ? io::to_toml(*fallback)
+                                         : setting->fallback.example;
+    const std::string line = fmt::format("{}{} = {}", active ? "" : "# ", name_of(setting->key), value);
     const bool listed = setting->kind == Kind::text && setting->choices.size() > 1 && setting->key != "job";
     text += fmt::format("{:<30} # {}{}\n", line, setting->description, listed ? "; " + expectation(*setting) : "");
   }
@@ -132,6 +209,9 @@ std::string example_config(const std::string& job) {
         "# \"seed\" = [0, 1, 2, 3]\n# \"gain.initial\" = [0.2, 0.4]\n{}",
         job == "learn-gain" ? "# trajectories = 8             # not an axis: so many trajectories share one gain\n"
                             : "");
+  if (has_list(job))
+    text += fmt::format("\n# [[{}]]                  # and so on: another filter of the same data\n# method = \"{}\"\n",
+                        kList, filter_methods().back().name);
   return text;
 }
 

@@ -28,6 +28,7 @@ class Config {
   long integer(const std::string& key) const { return std::get<long>(at(key)); }
   double real(const std::string& key) const { return std::get<double>(at(key)); }
   const std::string& text(const std::string& key) const { return std::get<std::string>(at(key)); }
+  bool flag(const std::string& key) const { return std::get<bool>(at(key)); }
   /// Checks and stores a value that the user wrote. Throws InvalidArgument: see checked() in settings.hpp, and for a
   /// key that is no setting of this job.
   void give(const std::string& key, const Value& value);
@@ -35,20 +36,32 @@ class Config {
   void derive(const std::string& key, const Value& value) { values_[key] = value; }
 
   void forget(const std::string& key) { values_.erase(key); }
-  /// Fills in the defaults that depend on other settings.
+  /// Fills in the defaults that depend on other settings, and leaves out what the chosen model or method does not have.
+  /// Throws InvalidArgument when the user gave such a setting.
   void complete();
+
+  /// Entries of the list of filters; their settings are "filters.0.members" and so on.
+  long filters() const { return filters_; }
+  /// Another entry with its defaults. Giving a setting of the entry after the last adds it, too.
+  void add_filter();
+  /// Takes all entries away.
+  void clear_filters();
 
   const std::vector<Axis>& axes() const { return axes_; }
   void add_axis(const std::string& key, const std::vector<Value>& values);
+
   long trajectories = 1;  ///< how many simulated trajectories share one gain
 
   /// The whole configuration, readable by load_config().
   std::string to_toml() const;
 
  private:
+  void leave_out_what_does_not_apply();
+
   std::map<std::string, Value> values_;
   std::map<std::string, bool> given_;
   std::vector<Axis> axes_;
+  long filters_ = 0;
 };
 
 /// Reads a configuration and applies `--set section.key=value` (the value in TOML; bare words are texts).

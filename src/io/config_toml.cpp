@@ -26,12 +26,13 @@ std::string location(const fs::path& path, const toml::node& node) {
 bool is_number(const toml::node& node) { return node.is_number(); }
 
 /// The node as a Value; a matrix becomes its rows one after the other. Throws InvalidArgument for a type that no
-/// setting has (a date, a boolean, a list of texts).
-Value value_of(const std::string& key, const toml::node& node) {
+/// setting has (a date, a list of texts) or this one has not (true or false).
+Value value_of(const std::string& key, const toml::node& node, const std::string& job = "") {
+  const Setting* setting = find_setting(key, job);
+  if (const auto* flag = node.as_boolean(); flag && setting && setting->kind == Kind::flag) return flag->get();
   if (const auto* whole = node.as_integer()) return static_cast<long>(whole->get());
   if (const auto* real = node.as_floating_point()) return real->get();
   if (const auto* text = node.as_string()) return text->get();
-  const Setting* setting = find_setting(key);
   const auto* list = node.as_array();
   if (!list)
     throw InvalidArgument(fmt::format("{} is of type {}: expected {}.", key, type_name(node),
@@ -56,12 +57,16 @@ struct Entry {
   const toml::node* node;
 };
 
-/// Flattens tables: {a = {b = 1}} becomes "a.b". Sections of one level only, but [batch] may hold dotted keys.
+/// Flattens tables: {a = {b = 1}} becomes "a.b", entry 2 of the list of tables "filters.2.b". Sections of one level
+/// only, but [batch] may hold dotted keys.
 void flatten(const toml::table& table, const std::string& prefix, std::vector<Entry>& entries) {
   for (const auto& [name, node] : table) {
     const std::string key = prefix.empty() ? std::string(name.str()) : fmt::format("{}.{}", prefix, name.str());
     if (const auto* inner = node.as_table())
       flatten(*inner, key, entries);
+    else if (const auto* list = node.as_array(); key == kList && list && list->is_array_of_tables())
+      for (std::size_t i = 0; i < list->size(); ++i)
+        flatten(*list->get_as<toml::table>(i), fmt::format("{}.{}", kList, i), entries);
     else
       entries.push_back({key, &node});
   }
@@ -93,7 +98,7 @@ void apply_batch(Config& config, const std::string& key, const toml::node& node)
   const auto* list = node.as_array();
   if (!list) throw InvalidArgument(fmt::format("[batch] {}: expected a list with the values of this axis.", key));
   std::vector<Value> values;
-  for (const toml::node& item : *list) values.push_back(value_of(key, item));
+  for (const toml::node& item : *list) values.push_back(value_of(key, item, config.job()));
   config.add_axis(key, values);
 }
 
@@ -106,6 +111,10 @@ Value resolved(const std::string& key, const Value& value, const fs::path& base)
 }
 
 void apply(Config& config, const toml::table& table, const fs::path& path) {
+  if (const auto* list = table.get_as<toml::array>(kList); list && list->is_array_of_tables() && config.filters()) {
+    config.clear_filters();
+    for (std::size_t i = 0; i < list->size(); ++i) config.add_filter();
+  }
   std::vector<Entry> entries;
   flatten(table, "", entries);
   sort_by_line(entries);
@@ -115,7 +124,7 @@ void apply(Config& config, const toml::table& table, const fs::path& path) {
       if (starts_with(key, "batch."))
         apply_batch(config, key.substr(6), *node);
       else
-        config.give(key, resolved(key, value_of(key, *node), path.parent_path()));
+        config.give(key, resolved(key, value_of(key, *node, config.job()), path.parent_path()));
     } catch (const InvalidArgument& error) {
       throw InvalidArgument(location(path, *node) + error.what());
     }

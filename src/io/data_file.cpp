@@ -151,18 +151,18 @@ Vector DataFile::vector(const std::string& name, long index) const {
 
 double DataFile::scalar(const std::string& name, long index) const { return *item(variables_.at(name), index); }
 
-GainFile read_gains(const std::filesystem::path& path) {
-  const NetcdfReader file(path, "gain.file");
-  if (!file.has("K")) throw FileError(fmt::format("gain.file: '{}' holds no K [state, obs].", path.string()));
+GainFile read_gains(const std::filesystem::path& path, const std::string& setting) {
+  const NetcdfReader file(path, setting);
+  if (!file.has("K")) throw FileError(fmt::format("{}: '{}' holds no K [state, obs].", setting, path.string()));
   auto extents = file.shape("K");
   if (extents.size() != 2 && extents.size() != 3)
-    throw FileError(fmt::format("gain.file: '{}' holds K with shape [{}]; expected [state, obs] or [run, state, obs].",
-                                path.string(), fmt::join(extents, ", ")));
+    throw FileError(fmt::format("{}: '{}' holds K with shape [{}]; expected [state, obs] or [run, state, obs].",
+                                setting, path.string(), fmt::join(extents, ", ")));
   GainFile result{{}, extents.size() == 3};
   if (!result.batched) extents.insert(extents.begin(), 1);
   const auto values = file.values("K");
   if (!std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); }))
-    throw FileError(fmt::format("gain.file: '{}': K holds a value that is not finite.", path.string()));
+    throw FileError(fmt::format("{}: '{}': K holds a value that is not finite.", setting, path.string()));
   for (long run = 0; run < extents[0]; ++run) {
     Matrix& gain = result.gains.emplace_back(Extents<2>{extents[1], extents[2]});
     std::copy_n(values.begin() + run * gain.size(), gain.size(), gain.begin());

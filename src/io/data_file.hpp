@@ -51,11 +51,12 @@ class DataFile {
   bool batched_ = false;
 };
 
-/// Gains K [state, obs] or [run, state, obs] of a file; one matrix per run. Throws FileError.
+/// Gains K [state, obs] or [run, state, obs] of a file; one matrix per run. Throws FileError that begins with the
+/// setting.
 struct GainFile {
   std::vector<Matrix> gains;
   bool batched = false;
 };
-GainFile read_gains(const std::filesystem::path& path);
+GainFile read_gains(const std::filesystem::path& path, const std::string& setting = "gain.file");
 
 }  // namespace vida::io

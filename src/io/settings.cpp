@@ -55,17 +55,42 @@ long edit_distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-const Setting* find_setting(const std::string& key) {
-  for (const Setting& setting : settings())
-    if (setting.key == key) return &setting;
-  return nullptr;
+std::string section_of(const std::string& key) {
+  const auto dot = key.find('.');
+  return dot == key.npos ? "" : key.substr(0, dot);
+}
+
+std::string name_of(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+std::string list_key(long index, const std::string& name) { return fmt::format("{}.{}.{}", kList, index, name); }
+
+std::optional<ListKey> list_key(const std::string& key) {
+  const std::string start = std::string(kList) + ".";
+  const auto end = key.find('.', start.size());
+  if (!key.starts_with(start) || end == key.npos) return std::nullopt;
+  const std::string digits = key.substr(start.size(), end - start.size());
+  if (digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789") != digits.npos) return std::nullopt;
+  return ListKey{std::stol(digits), key.substr(end + 1)};
+}
+
+const Setting* find_setting(const std::string& key, const std::string& job) {
+  const auto entry = list_key(key);
+  const std::string line = entry ? fmt::format("{}.{}", kList, entry->name) : key;
+  const Setting* found = nullptr;
+  for (const Setting& setting : settings()) {
+    if (setting.key != line) continue;
+    if (!found) found = &setting;
+    if (const char letter = job_letter(job); letter && setting.jobs.find(letter) != std::string::npos) return &setting;
+  }
+  return found;
 }
 
 const std::vector<std::string>& job_names() { return find_setting("job")->choices; }
 
 char job_letter(const std::string& job) {
   static const std::map<std::string, char> letters = {{"learn-gain", 'l'},  {"evaluate-gain", 'e'}, {"ensemble", 's'},
-                                                      {"gaussian-vi", 'g'}, {"flow-vi", 'f'},       {"amortized", 'a'}};
+                                                      {"gaussian-vi", 'g'}, {"flow-vi", 'f'},       {"amortized", 'a'},
+                                                      {"assimilate", 'd'}};
   const auto found = letters.find(job);
   return found == letters.end() ? 0 : found->second;
 }
@@ -107,9 +132,11 @@ std::string expectation(const Setting& setting) {
       return "the name of a file, as text";
     case Kind::indices:
       return "a list of components, from 0";
+    case Kind::flag:
+      return "true or false";
     case Kind::numbers:
       return fmt::format("a number{} or a list of such numbers{}", range_text(setting),
-                         choices.empty() ? "" : ", or " + choices.front());
+                         choices.empty() ? "" : fmt::format(", or {}", fmt::join(choices, ", or ")));
     case Kind::text:
       break;
   }
@@ -135,6 +162,7 @@ std::string to_toml(const Value& value) {
     return result + "\"";
   };
   if (const auto* whole = std::get_if<long>(&value)) return std::to_string(*whole);
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const auto* number = std::get_if<double>(&value)) return real(*number);
   if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
   std::string list = "[";
@@ -167,11 +195,14 @@ Value checked(const Setting& setting, const Value& value) {
       }
       return value;
     case Kind::numbers:
-      if (whole || real ? !in_range(setting, number) : text ? !is_choice(setting, *text) : list->empty())
+      if (whole || real ? !in_range(setting, number) : text ? !is_choice(setting, *text) : !list || list->empty())
         refuse(setting, value);
       if (list && !std::all_of(list->begin(), list->end(), [&](double item) { return in_range(setting, item); }))
         refuse(setting, value);
       return whole ? Value(number) : value;
+    case Kind::flag:
+      if (!std::holds_alternative<bool>(value)) refuse(setting, value);
+      return value;
     case Kind::indices:
       break;
   }

@@ -11,8 +11,8 @@
 
 namespace vida::io {
 
-/// What a setting can hold: a whole number, a number, a text, a list of numbers.
-using Value = std::variant<long, double, std::string, std::vector<double>>;
+/// What a setting can hold: a whole number, a number, a text, a list of numbers, true or false.
+using Value = std::variant<long, double, std::string, std::vector<double>, bool>;
 
 enum class Kind {
   integer,
@@ -21,6 +21,7 @@ enum class Kind {
   path,     ///< a file; relative to the configuration that names it
   numbers,  ///< one number for all components, a list with one each, or one of `choices`
   indices,  ///< a list of components, from 0
+  flag,     ///< true or false
 };
 
 /// May differ between the runs of a batch, or must be the same in all of them.
@@ -42,11 +43,18 @@ struct Fallback {
   std::optional<Value> common;
   std::map<char, Value> own;  ///< of single jobs, where it differs
   std::string example;
+  /// In a list of tables: of the entry that stands for a list that the configuration does not have.
+  std::optional<Value> first;
+
+  Fallback with_first(Value value) && {
+    first = std::move(value);
+    return std::move(*this);
+  }
 };
 
 /// One line of the table that drives validation, defaults, example configurations and messages.
 struct Setting {
-  std::string key;   ///< "section.name", or "name" at the top of the file
+  std::string key;   ///< "section.name", or "name" at the top of the file; of a list of tables too, without a number
   std::string jobs;  ///< which jobs have it: letters as job_letter() gives them
   Kind kind = Kind::real;
   Scope scope = Scope::batch;
@@ -55,14 +63,33 @@ struct Setting {
   std::vector<std::string> choices = {};  ///< "every:" stands for every:1, every:2, ...
   double minimum = -std::numeric_limits<double>::infinity();
   bool above = false;  ///< the minimum itself is not allowed
+  /// The models, or in a list of filters the methods, that have it; empty: every one.
+  std::vector<std::string> of = {};
 
   /// None: the setting may be left out.
   std::optional<Value> fallback_of(const std::string& job) const;
 };
 
 const std::vector<Setting>& settings();
-/// nullptr when there is no such setting.
-const Setting* find_setting(const std::string& key);
+/// The line of the job where several have the key; nullptr when there is no such setting. The key of an entry of a list
+/// ("filters.2.members") finds the line of all entries.
+const Setting* find_setting(const std::string& key, const std::string& job = "");
+
+/// Where a key of a list of tables leads: "filters.2.members" is {2, "members"}.
+struct ListKey {
+  long index;
+  std::string name;
+};
+/// The one list of tables that a configuration may have.
+inline constexpr const char* kList = "filters";
+/// None when the key is not of an entry of the list.
+std::optional<ListKey> list_key(const std::string& key);
+/// "filters.2.members" from 2 and "members".
+std::string list_key(long index, const std::string& name);
+/// "members" of "filters.2.members", "n" of "model.n".
+std::string name_of(const std::string& key);
+/// "model" of "model.n", empty at the top of the file.
+std::string section_of(const std::string& key);
 /// "learn-gain" -> 'l'; 0 when there is no such job.
 char job_letter(const std::string& job);
 const std::vector<std::string>& job_names();

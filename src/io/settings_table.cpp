@@ -1,13 +1,17 @@
 // The table of settings: what stands here is what a configuration can say.
+#include <algorithm>
+
+#include "io/filter_settings_table.hpp"
 #include "io/settings.hpp"
 
 namespace vida::io {
 namespace {
 
 // job_letter() says which is which
-constexpr const char* kAll = "lesgfa";
+constexpr const char* kAll = "lesgfad";
 constexpr const char* kModel = "les";
 constexpr const char* kGain = "le";
+constexpr const char* kFiltering = "led";
 constexpr const char* kInference = "gfa";
 constexpr const char* kFlow = "fa";
 
@@ -23,7 +27,7 @@ std::vector<Setting> make_table() {
        batch,
        text_of("learn-gain"),
        "what to do",
-       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized"}},
+       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate"}},
       {"seed", kAll, integer, run, 0L, "of every random number; another seed, another data set", {}, 0},
       {"precision",
        kAll,
@@ -35,30 +39,43 @@ std::vector<Setting> make_table() {
 
       {"model.name", kModel, text, batch, text_of("lorenz96"), "dynamics", {"lorenz96"}},
       {"model.n", kModel, integer, batch, 40L, "variables on the ring", {}, 4},
-      {"model.forcing", kModel, real, run, 8.0, "F"},
+      {.key = "model.forcing",
+       .jobs = "lesd",
+       .kind = real,
+       .scope = run,
+       .fallback = 8.0,
+       .description = "F",
+       .of = {"lorenz96"}},
       {"model.dt", kModel, real, run, 0.05, "Runge-Kutta step in model time units", {}, 0, true},
-      {"model.steps_per_cycle", kGain, integer, batch, 1L, "Runge-Kutta steps between observations", {}, 1},
+      {"model.steps_per_cycle", kFiltering, integer, batch, 1L, "Runge-Kutta steps between observations", {}, 1},
       {"model.process_noise",
-       kGain,
+       kFiltering,
        numbers,
        run,
-       0.1,
+       {0.1, {{'d', 0.0}}},
        "variance, list of variances, or \"file\" (Q in the file)",
        {"file"},
        0},
 
-      {"observations.cycles", kGain, integer, batch, 1000L, "how many times the state is observed", {}, 1},
+      {"observations.cycles",
+       kFiltering,
+       integer,
+       batch,
+       {1000L, {{'d', 5400L}}},
+       "how many times the state is observed",
+       {},
+       1},
       {"observations.operator",
-       kGain,
+       kFiltering,
        text,
        batch,
        text_of("identity"),
        "every component, every K-th, a list, or H of the file",
        {"identity", "every:", "indices", "matrix"}},
-      {"observations.indices", kGain, indices, batch, none("[0, 2, 4]"),
+      {"observations.indices", kFiltering, indices, batch, none("[0, 2, 4]"),
        "observed components, from 0, for operator \"indices\""},
       {"observations.noise",
-       kGain,
+       kFiltering,
        numbers,
        run,
        1.0,
@@ -66,10 +83,10 @@ std::vector<Setting> make_table() {
        {"file"},
        0,
        true},
-      {"observations.file", kGain, path, batch, none("\"data.nc\""),
+      {"observations.file", kFiltering, path, batch, none("\"data.nc\""),
        "NetCDF file with y [cycle, obs] to use instead of a simulation"},
       {"observations.spin_up",
-       kGain,
+       kFiltering,
        integer,
        run,
        0L,
@@ -93,9 +110,15 @@ std::vector<Setting> make_table() {
        {"file"},
        0,
        true},
-      {"filter.forcing", kGain, real, run, none("8.0"), "the filter's own F, when it differs from the truth's"},
+      {.key = "filter.forcing",
+       .jobs = kFiltering,
+       .kind = real,
+       .scope = run,
+       .fallback = none("8.0"),
+       .description = "the filter's own F, when it differs from the truth's",
+       .of = {"lorenz96"}},
       {"filter.dt",
-       kGain,
+       kFiltering,
        real,
        run,
        none("0.05"),
@@ -270,10 +293,24 @@ std::vector<Setting> make_table() {
   };
 }
 
+/// After the lines of its key, else after those of its section, else at the end.
+std::vector<Setting>::iterator place_for(const Setting& setting, std::vector<Setting>& table) {
+  const auto after_last = [&](const auto& fits) { return std::find_if(table.rbegin(), table.rend(), fits).base(); };
+  const auto same = after_last([&](const Setting& other) { return other.key == setting.key; });
+  if (same != table.begin()) return same;
+  const auto section =
+      after_last([&](const Setting& other) { return section_of(other.key) == section_of(setting.key); });
+  return section != table.begin() ? section : table.end();
+}
+
 }  // namespace
 
 const std::vector<Setting>& settings() {
-  static const std::vector<Setting> table = make_table();
+  static const std::vector<Setting> table = [] {
+    auto all = make_table();
+    for (const Setting& setting : filter_settings_table()) all.insert(place_for(setting, all), setting);
+    return all;
+  }();
   return table;
 }
 

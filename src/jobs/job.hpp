@@ -40,6 +40,8 @@ Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::Outp
                         const Monitor& monitor);
 Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
+                       const Monitor& monitor);
 /// The one that config.job() names.
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "jobs/gain_scores.hpp"
@@ -135,12 +134,8 @@ void put_scores(io::NetcdfWriter& file, const Plan& plan, const std::vector<Gain
     file.put(field.name, {"run"}, values, {field.long_name});
   }
   for (const io::Axis& axis : plan.config.axes()) {
-    Vector values({runs}, std::numeric_limits<double>::quiet_NaN());
-    for (long i = 0; i < runs; ++i) {
-      const io::Value& value = plan.runs[static_cast<std::size_t>(i)].settings.at(axis.key);
-      if (const auto* whole = std::get_if<long>(&value)) values[i] = static_cast<double>(*whole);
-      if (const auto* real = std::get_if<double>(&value)) values[i] = *real;
-    }
+    Vector values({runs});
+    for (long i = 0; i < runs; ++i) values[i] = number_of(plan.runs[static_cast<std::size_t>(i)].settings.at(axis.key));
     std::string name = "axis_" + axis.key;
     std::replace(name.begin(), name.end(), '.', '_');
     file.put(name, {"run"}, values, {axis.key + " of each run"});

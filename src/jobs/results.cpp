@@ -42,6 +42,13 @@ nlohmann::ordered_json number(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
 
+double number_of(const io::Value& value) {
+  if (const auto* whole = std::get_if<long>(&value)) return static_cast<double>(*whole);
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
+  return kNaN;
+}
+
 void put_index(io::NetcdfWriter& file, const std::string& dimension, long size, const std::string& meaning,
                long first) {
   std::vector<long> index(static_cast<std::size_t>(size));

@@ -20,6 +20,9 @@ nlohmann::ordered_json summary_header(const io::Config& config, const Device& de
 /// JSON has no NaN: a number that is not finite becomes null.
 nlohmann::ordered_json number(double value);
 
+/// The value as a number, true as 1; NaN for a text or a list.
+double number_of(const io::Value& value);
+
 /// 0, 1, 2, ... as the coordinate of a dimension.
 void put_index(io::NetcdfWriter& file, const std::string& dimension, long size, const std::string& meaning,
                long first = 0);

@@ -14,6 +14,8 @@ Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder
       return flow_vi_job(device, config, folder, monitor);
     case 'a':
       return amortized_job(device, config, folder, monitor);
+    case 'd':
+      return assimilate_job(device, config, folder, monitor);
     default:
       return ensemble_job(device, config, folder, monitor);
   }

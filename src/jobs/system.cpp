@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
+#include "jobs/model.hpp"
 #include "vida/error.hpp"
 
 namespace vida::jobs {
@@ -146,8 +148,14 @@ Matrix covariance(const Config& config, const std::string& key, const DataFile* 
 
 Vector initial_mean(const Config& config, const DataFile* data, long item) {
   const std::string key = "filter.initial_mean";
-  if (from_file(config, key, data, "m0")) return data->vector("m0", item);
-  const Vector mean = components(key, config.at(key), config.integer("model.n"), "components");
+  const long n = config.integer("model.n");
+  const bool first = config.at(key) == io::Value(std::string("first"));
+  if (!first && from_file(config, key, data, "m0")) return data->vector("m0", item);
+  Vector mean({n});
+  if (first)
+    mean[0] = 1;
+  else
+    mean = components(key, config.at(key), n, "components");
   if (data && data->has("m0")) {
     const Vector held = data->vector("m0", item);
     if (!std::equal(mean.begin(), mean.end(), held.begin(), [](double x, double y) { return same(x, y); }))
@@ -156,10 +164,11 @@ Vector initial_mean(const Config& config, const DataFile* data, long item) {
   return mean;
 }
 
-/// A number of the model: the file's where it holds one for each data set, else the configuration's.
-double model_number(const Config& config, const std::string& key, const DataFile* data, const std::string& name,
-                    long item) {
-  return data && data->batched(name) ? data->scalar(name, item) : config.real(key);
+ObservationFunction observation_function(const std::string& name) {
+  using enum ObservationFunction;
+  static const std::map<std::string, ObservationFunction> functions = {
+      {"identity", identity}, {"square", square}, {"cube", cube}, {"absolute", absolute}, {"exponential", exponential}};
+  return functions.at(name);
 }
 
 }  // namespace
@@ -172,6 +181,9 @@ void adopt(Config& config, const DataFile& file) {
   for (const auto& [key, name] :
        {std::pair{"model.forcing", "F"}, {"model.dt", "dt"}, {"model.steps_per_cycle", "steps_per_cycle"}}) {
     if (!file.has(name)) continue;
+    if (!config.has(key))
+      throw InvalidArgument(
+          fmt::format("'{}' holds {}, but {} has no {}.", file.path().string(), name, config.text("model.name"), key));
     if (!file.batched(name)) {
       adopt_number(config, key, file, name, file.scalar(name, 0));
     } else if (config.given(key) || std::string(name) == "steps_per_cycle") {
@@ -191,11 +203,7 @@ void adopt(Config& config, const DataFile& file) {
 StateSpaceModel filter_system(const Config& config, const DataFile* data, long item) {
   StateSpaceModel system;
   const long n = config.integer("model.n");
-  Lorenz96 model{static_cast<int>(n), model_number(config, "model.forcing", data, "F", item),
-                 model_number(config, "model.dt", data, "dt", item)};
-  if (config.has("filter.forcing")) model.forcing = config.real("filter.forcing");
-  if (config.has("filter.dt")) model.dt = config.real("filter.dt");
-  system.model = model;
+  system.model = filter_model(config, data, item);
   system.steps_per_cycle = static_cast<int>(config.integer("model.steps_per_cycle"));
   system.observation_operator = observation_operator(config, data, item);
   const long p = system.observation_operator.extent(0);
@@ -203,13 +211,15 @@ StateSpaceModel filter_system(const Config& config, const DataFile* data, long i
   system.observation_noise = covariance(config, "observations.noise", data, "R", item, p, "observations");
   system.initial_mean = initial_mean(config, data, item);
   system.initial_covariance = covariance(config, "filter.initial_variance", data, "C0", item, n, "components");
+  if (config.has("observations.function"))
+    system.observation_function = observation_function(config.text("observations.function"));
   return system;
 }
 
-StateSpaceModel truth_system(const Config& config, const DataFile* data, long item) {
+StateSpaceModel truth_system(const Config& config, const DataFile* data, long item, TruthStart start) {
   StateSpaceModel system = filter_system(config, data, item);
-  system.model = Lorenz96{system.n(), model_number(config, "model.forcing", data, "F", item),
-                          model_number(config, "model.dt", data, "dt", item)};
+  system.model = true_model(config, data, item);
+  if (start == TruthStart::as_the_filter) return system;
   system.initial_mean = Vector({system.n()});
   system.initial_covariance = scaled_identity(system.n(), 1.0);
   return system;

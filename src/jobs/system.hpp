@@ -16,7 +16,11 @@ void adopt(io::Config& config, const io::DataFile& file);
 /// item: which data set of the file.
 StateSpaceModel filter_system(const io::Config& config, const io::DataFile* data, long item);
 
-/// The system that makes the truth: the model's own values, v_0 ~ N(0, I).
-StateSpaceModel truth_system(const io::Config& config, const io::DataFile* data, long item);
+/// Where the truth starts.
+enum class TruthStart { standard_normal, as_the_filter };
+
+/// The system that makes the truth: the model's own values.
+StateSpaceModel truth_system(const io::Config& config, const io::DataFile* data, long item,
+                             TruthStart start = TruthStart::standard_normal);
 
 }  // namespace vida::jobs

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "io/netcdf.hpp"
+#include "report/assimilation_figures.hpp"
 #include "report/ensemble_figures.hpp"
 #include "report/gain_figures.hpp"
 #include "report/inference_figures.hpp"
@@ -20,7 +21,7 @@ void remove_earlier(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto name = entry.path().filename().string();
     for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots", "posterior", "loss",
-                               "latent", "weights", "calibration"})
+                               "latent", "weights", "calibration", "errors", "ranks"})
       if (name.starts_with(std::string(figure) + ".") || name.starts_with(std::string(figure) + "-"))
         fs::remove(entry.path(), ignored);
   }
@@ -31,9 +32,10 @@ void remove_earlier(const fs::path& folder) {
 FigureReport write_figures(const fs::path& result_folder) {
   const io::NetcdfReader result(result_folder / "result.nc");
   const bool is_ensemble = result.has("snapshots") || result.has("variance");
-  const auto figures = is_ensemble                ? ensemble_figures(result)
-                       : result.has("loss_floor") ? inference_figures(result)
-                                                  : gain_figures(result);
+  const auto figures = result.has("analysis_error") ? assimilation_figures(result)
+                       : is_ensemble                ? ensemble_figures(result)
+                       : result.has("loss_floor")   ? inference_figures(result)
+                                                    : gain_figures(result);
   const fs::path folder = result_folder / "figures";
   remove_earlier(folder);
   FigureReport report;

@@ -7,13 +7,13 @@
 #include <optional>
 
 #include "report/grid.hpp"
+#include "report/hovmoller.hpp"
 
 namespace vida::report {
 
 namespace {
 
-constexpr long kShownRuns = 64;     // traces drawn of a batch
-constexpr long kShownCycles = 200;  // cycles of the Hovmoller diagrams
+constexpr long kShownRuns = 64;  // traces drawn of a batch
 
 struct Panel {
   std::string variable;  // [run, iteration]
@@ -117,58 +117,24 @@ std::optional<Figure> gains(const io::NetcdfReader& file) {
   return figure;
 }
 
-struct FieldPanel {
-  std::string block, title, palette;
-  double low, high;
-};
-
-std::string field_panel(const FieldPanel& panel, double bottom, double top, bool last) {
-  std::string text = panel.palette + place(0.085, 0.885, bottom, top);
-  text += last ? "set xlabel 'time [model time units]' offset 0,0.3\nset format x '%g'\n"
-               : "unset xlabel\nset format x ''\n";
-  text += colour_range(panel.low, panel.high);
-  text += fmt::format("set colorbox user origin 0.9,{:.5g} size 0.016,{:.5g}\n", bottom, top - bottom);
-  text += fmt::format("set title '{}' offset 0,-0.7\nplot ${} using 1:2:3 with image\n", panel.title, panel.block);
-  return text;
-}
-
-std::optional<Figure> hovmoller(const io::NetcdfReader& file) {
+std::optional<Figure> held_out_fields(const io::NetcdfReader& file) {
   if (!any_finite(file, "test_truth") || !any_finite(file, "test_analysis_mean")) return std::nullopt;
   const Matrix all_truth = first_matrix(file, "test_truth"), all_estimate = first_matrix(file, "test_analysis_mean");
-  const long cycles = all_truth.extent(0), n = all_truth.extent(1), shown = std::min(cycles, kShownCycles);
+  const long cycles = all_truth.extent(0), n = all_truth.extent(1), shown = std::min(cycles, kHovmollerCycles);
   const auto time = file.has("test_time") ? file.values("test_time") : counting(cycles);
-  const std::vector<double> shown_time(time.end() - shown, time.end());
-  Matrix truth({shown, n}), estimate({shown, n}), error({shown, n});
-  for (long j = 0; j < shown; ++j)
-    for (long i = 0; i < n; ++i) {
-      truth(j, i) = all_truth(cycles - shown + j, i);
-      estimate(j, i) = all_estimate(cycles - shown + j, i);
-      error(j, i) = std::abs(estimate(j, i) - truth(j, i));
-    }
-  const double low = std::floor(quantile(truth, 0.002)), high = std::ceil(quantile(truth, 0.998));
-
-  Figure figure{.name = "hovmoller", .width = 900, .height = 660, .data = {}, .commands = {}};
-  const auto components = counting(n);
-  figure.data = {{"truth", "time, component, truth", image_text(truth, shown_time, components)},
-                 {"estimate", "time, component, analysis mean", image_text(estimate, shown_time, components)},
-                 {"error", "time, component, |estimate - truth|", image_text(error, shown_time, components)}};
-  const double half = shown > 1 ? (shown_time[1] - shown_time[0]) / 2 : 0.5;
-  figure.commands = fmt::format("set multiplot\nset xrange [{:.6g}:{:.6g}]\nset yrange [-0.5:{}]\n",
-                                shown_time.front() - half, shown_time.back() + half, static_cast<double>(n) - 0.5);
-  figure.commands += "set ylabel 'component' offset 0.4,0\nset cblabel 'v' offset -0.3,0\n";
-  figure.commands += field_panel({"truth", "truth", kSequential, low, high}, 0.705, 0.955, false);
-  figure.commands += field_panel({"estimate", "estimate (analysis mean)", kSequential, low, high}, 0.395, 0.645, false);
-  figure.commands += "set cblabel '|error|'\n";
-  figure.commands +=
-      field_panel({"error", "absolute error", kMagnitude, 0, quantile(error, 0.998)}, 0.085, 0.335, true);
-  return figure;
+  const auto last = [&](const Matrix& all) {
+    Matrix rows({shown, n});
+    std::copy(all.end() - rows.size(), all.end(), rows.begin());
+    return rows;
+  };
+  return hovmoller("estimate (analysis mean)", last(all_truth), last(all_estimate), {time.end() - shown, time.end()});
 }
 
 }  // namespace
 
 std::vector<Figure> gain_figures(const io::NetcdfReader& result) {
   std::vector<Figure> figures;
-  for (auto figure : {convergence(result), gains(result), hovmoller(result)})
+  for (auto figure : {convergence(result), gains(result), held_out_fields(result)})
     if (figure) figures.push_back(*std::move(figure));
   return figures;
 }

@@ -11,7 +11,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Commands, InitPrintsConfigurationsThatRun) {
-  for (const std::string job : {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized"}) {
+  for (const std::string job :
+       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate"}) {
     const Workplace place;
     const auto example = place.vida({"init", job});
     ASSERT_EQ(example.code, 0);
@@ -27,6 +28,7 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
                                  "--set", "diagnostics.problems=0"});
     else
       words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
+    if (job == "assimilate") words.insert(words.end(), {"--set", "run.burn_in=5"});
     if (job == "amortized")
       words.insert(words.end(), {"--set", "diagnostics.joint_draws=50", "--set", "diagnostics.replications=15"});
     if (job == "learn-gain") words.insert(words.end(), {"--set", "test.cycles=10", "--set", "optimizer.iterations=1"});
@@ -37,7 +39,7 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
 
 TEST(Commands, ListAndInfoAndVersion) {
   const Workplace place;
-  EXPECT_THAT(place.vida({"list"}).out, HasSubstr("circulant"));
+  EXPECT_THAT(place.vida({"list"}).out, AllOf(HasSubstr("circulant"), HasSubstr("ensemble transform Kalman filter")));
   EXPECT_THAT(place.vida({"info"}).out, HasSubstr(kVersion));
   EXPECT_EQ(place.vida({"--version"}).out, std::string("vida ") + kVersion + "\n");
   for (const auto& words : {std::vector<std::string>{"--help"}, {"run", "--help"}}) {

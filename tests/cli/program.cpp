@@ -112,6 +112,7 @@ Answer Workplace::vida_interrupted(const std::vector<std::string>& words, int si
     for (const auto& name : files())
       if (name.find(file_ready) != name.npos) {
         std::error_code gone;
+        if (fs::is_directory(path(name), gone)) return true;
         const auto size = fs::file_size(path(name), gone);
         if (!gone && size > 0) return true;
       }

@@ -24,10 +24,44 @@ TEST(Settings, EveryExampleHoldsItsDefaults) {
   for (const auto& job : job_names()) {
     const Config config = load(example_config(job));
     for (const Setting* setting : settings_of(job))
-      if (const auto fallback = setting->fallback_of(job); fallback && setting->key != "job") {
+      if (const auto fallback = setting->fallback_of(job);
+          fallback && setting->key != "job" && setting->of.empty() && section_of(setting->key) != kList) {
         EXPECT_EQ(config.at(setting->key), *fallback) << setting->key;
       }
+    Config defaults(job);
+    defaults.complete();
+    EXPECT_EQ(config.to_toml(), defaults.to_toml());
   }
+}
+
+TEST(Config, AListOfTablesReplacesTheDefaultOneAndIsWrittenBack) {
+  const Config config = load("job = 'assimilate'\n[[filters]]\n[[filters]]\nmembers = 7\nrotation = true\n");
+  ASSERT_EQ(config.filters(), 2);
+  EXPECT_EQ(config.integer("filters.0.members"), 40);
+  EXPECT_EQ(config.integer("filters.1.members"), 7);
+  EXPECT_FALSE(config.flag("filters.0.rotation"));
+  EXPECT_TRUE(config.flag("filters.1.rotation"));
+  EXPECT_EQ(load(config.to_toml()).to_toml(), config.to_toml());
+  EXPECT_EQ(load("job = 'assimilate'").filters(), 1);
+}
+
+TEST(Config, OverridesReachEntriesOfAList) {
+  const std::string text = "job = 'assimilate'\n[[filters]]\nmembers = 7\n";
+  const Config changed = load(text, {"filters.0.inflation=2", "filters.1.members=9"});
+  ASSERT_EQ(changed.filters(), 2);
+  EXPECT_EQ(changed.integer("filters.0.members"), 7);
+  EXPECT_EQ(changed.real("filters.0.inflation"), 2.0);
+  EXPECT_EQ(changed.integer("filters.1.members"), 9);
+  EXPECT_EQ(load(text, {"filters=[{members=3}]"}).integer("filters.0.members"), 3);
+}
+
+TEST(Config, AModelBringsItsOwnSettings) {
+  const Config config = load("job = 'assimilate'\n[model]\nname = 'lorenz63'\n");
+  EXPECT_EQ(config.integer("model.n"), 3);
+  EXPECT_EQ(config.real("model.dt"), 0.01);
+  EXPECT_EQ(config.real("model.rho"), 28.0);
+  EXPECT_FALSE(config.has("model.forcing"));
+  EXPECT_FALSE(load("job = 'assimilate'").has("model.rho"));
 }
 
 TEST(Settings, NearestKnowsItsNeighboursAndStaysSilentOtherwise) {

@@ -52,6 +52,21 @@ class Figures : public testing::Test {
     put(file, "test_analysis_mean", {"run", "test_cycle", "state"}, {runs, 9, 6});
     file.close();
   }
+  void write_assimilation_result(long filters, bool truth) const {
+    io::NetcdfWriter file(folder_ / "result.nc");
+    Vector filter({filters});
+    for (long i = 0; i < filters; ++i) filter[i] = static_cast<double>(i);
+    file.put("filter", {"run"}, filter, {"filter"});
+    put(file, "time", {"cycle"}, {9});
+    for (const char* name : {"analysis_error", "analysis_spread"})
+      file.put(name, {"run", "cycle"}, Matrix({filters, 9}, truth || name[9] == 's' ? 0.2 : std::nan("")), {name});
+    if (truth) put(file, "truth", {"set", "cycle", "state"}, {1, 9, 8});
+    put(file, "analysis_mean", {"run", "cycle", "state"}, {filters, 9, 8});
+    const std::vector<long> counts(101, 5);
+    for (long i = 0; truth && i < filters; ++i)
+      file.put("rank_histogram_" + std::to_string(i), {"rank"}, {101}, std::span<const long>(counts), {"ranks"});
+    file.close();
+  }
   void expect_picture(const std::string& name) const {
     std::ifstream png(folder_ / "figures" / (name + ".png"), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(png), {}};
@@ -72,6 +87,23 @@ TEST_F(Figures, OfLearningAreDrawnAsSvgAndPng) {
               UnorderedElementsAre("figures/convergence.svg", "figures/convergence.png", "figures/gain.svg",
                                    "figures/gain.png", "figures/hovmoller.svg", "figures/hovmoller.png"));
   for (const char* name : {"convergence", "gain", "hovmoller"}) expect_picture(name);
+}
+
+TEST_F(Figures, OfFiltersAreDrawnFourToAPage) {
+  NEEDS_GNUPLOT();
+  write_assimilation_result(5, true);
+  const auto report = write_figures(folder_);
+  EXPECT_EQ(report.warning, "");
+  EXPECT_EQ(report.files.size(), 10U);
+  for (const char* name : {"errors", "errors-2", "ranks", "ranks-2", "hovmoller"}) expect_picture(name);
+}
+
+TEST_F(Figures, OfFiltersWithoutATruthAreTheSpreads) {
+  NEEDS_GNUPLOT();
+  write_assimilation_result(1, false);
+  const auto report = write_figures(folder_);
+  EXPECT_EQ(report.warning, "");
+  EXPECT_THAT(report.files, UnorderedElementsAre("figures/errors.svg", "figures/errors.png"));
 }
 
 TEST_F(Figures, OfABatchAreDrawn) {

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <vector>
+
+#include "io/settings.hpp"
+
+namespace vida::io {
+
+/// The part of the table of settings that the job `assimilate` has for itself; see settings().
+std::vector<Setting> filter_settings_table();
+
+}  // namespace vida::io
