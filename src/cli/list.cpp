@@ -22,6 +22,7 @@ int list() {
 models
   lorenz96             dv_i/dt = (v_i+1 - v_i-2) v_i-1 - v_i + F on a ring
   lorenz63             x' = sigma (y - x), y' = x (rho - z) - y, z' = x y - beta z (assimilate)
+  kuramoto-sivashinsky u_t = -u u_x - u_xx - u_xxxx, periodic in x (assimilate)
   linear               v -> F v with a matrix of one's own (assimilate)
 
 inverse problems and densities

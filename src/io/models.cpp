@@ -5,7 +5,7 @@
 namespace vida::io {
 
 const std::vector<Dynamics>& known_models() {
-  static const std::vector<Dynamics> models = {Lorenz96{}, Lorenz63{}, LinearDynamics{}};
+  static const std::vector<Dynamics> models = {Lorenz96{}, Lorenz63{}, LinearDynamics{}, KuramotoSivashinsky{}};
   return models;
 }
 

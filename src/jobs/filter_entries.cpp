@@ -33,6 +33,7 @@ constexpr std::pair<const char*, const char*> kShort[] = {{"members", "N"},
                                                           {"radius", "radius"},
                                                           {"local_states", "batch"},
                                                           {"xn", "xN"},
+                                                          {"tolerance", "tolerance"},
                                                           {"lag", "lag"},
                                                           {"iterations", "iterations"},
                                                           {"resampling_threshold", "NER"},
@@ -64,7 +65,8 @@ FilterSettings filter_settings(const Config& config, long index) {
   };
   take("method", filter.method), take("members", filter.members), take("inflation", filter.inflation);
   take("relaxation", filter.relaxation), take("rotation", filter.rotation), take("radius", filter.radius);
-  take("local_states", filter.local_states), take("xn", filter.xn), take("lag", filter.lag);
+  take("local_states", filter.local_states), take("xn", filter.xn), take("tolerance", filter.tolerance),
+      take("lag", filter.lag);
   take("iterations", filter.iterations), take("resampling_threshold", filter.resampling_threshold);
   take("jitter", filter.jitter), take("tangent", filter.tangent), take("background_scale", filter.background_scale);
   if (config.has(key("background"))) read_background(key("background"), config.text(key("background")), filter);

@@ -46,6 +46,9 @@ struct FillIn {
   void operator()(Lorenz63& model) const {
     model = {config.real("model.sigma"), config.real("model.rho"), config.real("model.beta"), dt()};
   }
+  void operator()(KuramotoSivashinsky& model) const {
+    model = {static_cast<int>(config.integer("model.n")), config.real("model.period"), dt()};
+  }
   void operator()(LinearDynamics& model) const { model = {matrix_of_file(config), dt()}; }
 };
 
