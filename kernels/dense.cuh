@@ -147,16 +147,27 @@ struct EightSums {
   }
 };
 
+/// An octet in pieces that registers hold: compilers keep longer vectors in memory.
+template <class Team, class Real>
+using OctetPart =
+    std::conditional_t<(sizeof(typename Team::template Pack<Real>) < sizeof(typename Team::template Octet<Real>)),
+                       typename Team::template Pack<Real>, typename Team::template Octet<Real>>;
+
 /// sum_i x_i y_i by the calling lane alone.
 template <class Team, class Real>
 VIDA_FN Real dot(Team, int n, const Real* x, const Real* y) {
-  using Octet = typename Team::template Octet<Real>;
+  using Part = OctetPart<Team, Real>;
+  constexpr int V = width<Part, Real>;
   EightSums<Real> sums;
-  if constexpr (width<Octet, Real> == 8) {
-    Octet running = {};
+  if constexpr (V > 1) {
+    Part running[8 / V] = {};
     int i = 0;
-    for (; i + 8 <= n; i += 8) running += load<Octet>(x + i) * load<Octet>(y + i);
-    store(sums.part, running);
+    for (; i + 8 <= n; i += 8) {
+      VIDA_UNROLL
+      for (int k = 0; k < 8 / V; ++k) running[k] += load<Part>(x + i + k * V) * load<Part>(y + i + k * V);
+    }
+    VIDA_UNROLL
+    for (int k = 0; k < 8 / V; ++k) store(sums.part + k * V, running[k]);
     for (int k = 0; i + k < n; ++k) sums.part[k] += x[i + k] * y[i + k];
   } else {
     sums.add(n, [&](int i) { return x[i] * y[i]; });
@@ -164,16 +175,21 @@ VIDA_FN Real dot(Team, int n, const Real* x, const Real* y) {
   return sums.total();
 }
 
-/// sum_i f(x_i) by the calling lane alone, in the same tree; f takes eight numbers or one.
+/// sum_i f(x_i) by the calling lane alone, in the same tree; f takes a vector or one number.
 template <class Team, class Real, class Function>
 VIDA_FN Real sum_of(Team, int n, const Real* x, Function f) {
-  using Octet = typename Team::template Octet<Real>;
+  using Part = OctetPart<Team, Real>;
+  constexpr int V = width<Part, Real>;
   EightSums<Real> sums;
-  if constexpr (width<Octet, Real> == 8) {
-    Octet running = {};
+  if constexpr (V > 1) {
+    Part running[8 / V] = {};
     int i = 0;
-    for (; i + 8 <= n; i += 8) running += f(load<Octet>(x + i));
-    store(sums.part, running);
+    for (; i + 8 <= n; i += 8) {
+      VIDA_UNROLL
+      for (int k = 0; k < 8 / V; ++k) running[k] += f(load<Part>(x + i + k * V));
+    }
+    VIDA_UNROLL
+    for (int k = 0; k < 8 / V; ++k) store(sums.part + k * V, running[k]);
     for (int k = 0; i + k < n; ++k) sums.part[k] += f(x[i + k]);
   } else {
     sums.add(n, [&](int i) { return f(x[i]); });

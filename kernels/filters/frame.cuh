@@ -69,6 +69,7 @@ struct FilterData {
   ObservationKind observation;
   bool dense_initial, dense_noise, noisy;  // whether factors are matrices; whether there is a Q at all
   bool single_components, diagonal_noise;
+  bool whole_state;  // every component is observed, by itself and once, with independent errors
 };
 
 /// One run: its data set and what its filter is told.

@@ -9,8 +9,22 @@
 
 namespace vida::kernels {
 
+/// Zeros beyond the last member of each row, so that sums over whole packs are sums over members.
+template <class Team, class Real>
+VIDA_FN void clear_padding(Team team, int rows, int members, Real* X, int ld) {
+  constexpr int W = width<typename Team::template Pack<Real>, Real>;
+  for (int i = team.rank(); i < rows; i += team.size())
+    for (int c = members; c < padded(members, W); ++c) X[static_cast<long>(i) * ld + c] = Real(0);
+}
+
+/// A row of anomalies with its mean, and what an observation's influence on it is multiplied by.
+template <class Real>
+struct SerialRow {
+  Real *anomalies, *mean, taper, sign;
+};
+
 /// What one observation with whitened anomalies y and innovation d does: a row of anomalies loses
-/// y (row . y) / (c + sqrt(N1 c)), c = y . y + N1, and its mean gains d (row . y) / c.
+/// y (row . y) / (c + sqrt(N1 c)), c = y . y + N1, and its mean gains d (row . y) / c. Padding is zero.
 template <class Real>
 struct SerialStep {
   const Real* y;
@@ -25,14 +39,68 @@ struct SerialStep {
     chi_square = N1 * innovation * along;
   }
 
-  /// The row's own change, tapered, by the calling lane; `sign` is -1 for a residual, which loses what a mean gains.
-  template <class Team>
-  VIDA_FN void regress(Team team, int members, Real taper, Real sign, Real* row, Real* mean) const {
+  /// The rows target(0) .. target(total - 1); a thread that works alone takes four at a time.
+  template <class Team, class Target>
+  VIDA_FN void sweep(Team team, int members, int total, Target target) const {
+    constexpr int R = Team::kSingleLane ? 4 : 1;
+    for (int e = team.rank() * R; e < total; e += team.size() * R) {
+      if (e + R <= total) {
+        SerialRow<Real> rows[R];
+        VIDA_UNROLL
+        for (int r = 0; r < R; ++r) rows[r] = target(e + r);
+        regress<R, Team>(members, rows);
+      } else {
+        for (int r = e; r < total; ++r) {
+          const SerialRow<Real> row[1] = {target(r)};
+          regress<1, Team>(members, row);
+        }
+      }
+    }
+  }
+
+ private:
+  /// Products in the fixed tree of dot().
+  template <int R, class Team>
+  VIDA_FN void regress(int members, const SerialRow<Real> (&rows)[R]) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
-    const Real product = taper * dot(team, members, row, y), factor = product * shrink;
-    *mean += sign * product * along;
-    for (int c = 0; c < members; c += W) store(row + c, load<Pack>(row + c) - factor * load<Pack>(y + c));
+    using Part = OctetPart<Team, Real>;
+    constexpr int V = width<Part, Real>, kParts = 8 / V, W = width<Pack, Real>;
+    Part sums[R][kParts] = {};
+    int c = 0;
+    for (; c + 8 <= members; c += 8) {
+      VIDA_UNROLL
+      for (int k = 0; k < kParts; ++k) {
+        const Part factor = load<Part>(y + c + k * V);
+        VIDA_UNROLL
+        for (int r = 0; r < R; ++r) sums[r][k] += load<Part>(rows[r].anomalies + c + k * V) * factor;
+      }
+    }
+    VIDA_UNROLL
+    for (int k = 0; k < kParts; ++k) {
+      if (c + k * V < members) {
+        const Part factor = load<Part>(y + c + k * V);
+        VIDA_UNROLL
+        for (int r = 0; r < R; ++r) sums[r][k] += load<Part>(rows[r].anomalies + c + k * V) * factor;
+      }
+    }
+    Real factors[R];
+    VIDA_UNROLL
+    for (int r = 0; r < R; ++r) {
+      EightSums<Real> parts;
+      VIDA_UNROLL
+      for (int k = 0; k < kParts; ++k) store(parts.part + k * V, sums[r][k]);
+      const Real product = rows[r].taper * parts.total();
+      *rows[r].mean += rows[r].sign * product * along;
+      factors[r] = product * shrink;
+    }
+    for (c = 0; c < members; c += W) {
+      const Pack step = load<Pack>(y + c);
+      VIDA_UNROLL
+      for (int r = 0; r < R; ++r) {
+        Real* at = rows[r].anomalies + c;
+        store(at, load<Pack>(at) - factors[r] * step);
+      }
+    }
   }
 };
 
@@ -58,6 +126,8 @@ struct SerialRoot {
     const int count = a.cycle.count;
     random_order(team, s.p, count, a.cycle.observed, draw_address(a.run, kOrderStream, a.number), work.keys,
                  work.order);
+    clear_padding(team, s.n, s.members, a.A, s.ld);
+    clear_padding(team, count, s.members, a.Y, s.ld);
     if (team.rank() == 0) *a.chi_square = Real(0);
     team.sync();
     for (int k = 0; k < count; ++k) {
@@ -94,6 +164,7 @@ struct SerialRoot {
     const Real center = sum(team, s.members, work.values) / Real(s.members);
     for (int c = team.rank() * W; c < s.members; c += team.size() * W)
       store(work.y + c, whitening * (load<Pack>(work.values + c) - center));
+    for (int c = s.members + team.rank(); c < padded(s.members, W); c += team.size()) work.y[c] = Real(0);
     if (team.rank() == 0) *work.innovation = whitening * (y - center);
   }
 
@@ -104,33 +175,25 @@ struct SerialRoot {
     const FilterShape& s = a.shape;
     const int row = work.order[k], waiting = a.cycle.count - k - 1;
     const SerialStep<Real> step(team, s.members, a.Y + static_cast<long>(row) * s.ld, a.residual[row]);
-    const auto regress_waiting = [&](int e) {
-      const int other = work.order[k + 1 + e];
-      step.regress(team, s.members, Real(1), Real(-1), a.Y + static_cast<long>(other) * s.ld, a.residual + other);
-    };
     if (team.rank() == 0) *a.chi_square += step.chi_square;
+    step.sweep(team, s.members, waiting, [&](int e) {
+      const int other = work.order[k + 1 + e];
+      return SerialRow<Real>{a.Y + static_cast<long>(other) * s.ld, a.residual + other, Real(1), Real(-1)};
+    });
     if (a.run.taper < 0) {
-      for (int e = team.rank(); e < s.n + waiting; e += team.size()) {
-        if (e < s.n)
-          step.regress(team, s.members, Real(1), Real(1), a.A + static_cast<long>(e) * s.ld, a.mean + e);
-        else
-          regress_waiting(e - s.n);
-      }
+      step.sweep(team, s.members, s.n, [&](int i) {
+        return SerialRow<Real>{a.A + static_cast<long>(i) * s.ld, a.mean + i, Real(1), Real(1)};
+      });
       return;
     }
-    const int observation = a.cycle.observed[row];
-    const long list = a.tapers.row(a.run.taper, observation);
-    const int reached = a.tapers.count[list];
+    const long list = a.tapers.row(a.run.taper, a.cycle.observed[row]);
     const int* component = a.tapers.index + list * a.tapers.width;
     const Real* taper = a.tapers.weight + list * a.tapers.width;
     const SerialStep<Real> tapered(team, s.members, work.y, *work.innovation);
-    for (int e = team.rank(); e < reached + waiting; e += team.size()) {
-      if (e < reached)
-        tapered.regress(team, s.members, taper[e], Real(1), a.A + static_cast<long>(component[e]) * s.ld,
-                        a.mean + component[e]);
-      else
-        regress_waiting(e - reached);
-    }
+    tapered.sweep(team, s.members, a.tapers.count[list], [&](int e) {
+      const int i = component[e];
+      return SerialRow<Real>{a.A + static_cast<long>(i) * s.ld, a.mean + i, taper[e], Real(1)};
+    });
   }
 };
 

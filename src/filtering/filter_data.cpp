@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "filtering/factor.hpp"
 #include "filtering/padding.hpp"
@@ -72,9 +73,12 @@ ProblemClass::ProblemClass(const FilterProblem& problem)
       dense_initial(!is_diagonal(problem.system.initial_covariance)),
       dense_noise(!is_diagonal(problem.system.process_noise)),
       noisy(!is_zero(problem.system.process_noise)),
-      single_components(true),
       diagonal_noise(is_diagonal(problem.system.observation_noise)) {
-  for (long j = 0; j < p; ++j) single_components &= single_component(problem.system.observation_operator, j) >= 0;
+  std::set<int> seen;
+  for (long j = 0; j < p; ++j) seen.insert(single_component(problem.system.observation_operator, j));
+  single_components = !seen.contains(-1);
+  whole_state = single_components && p == n && static_cast<int>(seen.size()) == n && diagonal_noise &&
+                problem.system.observation_function == ObservationFunction::identity;
 }
 
 template <class Real>
@@ -208,7 +212,8 @@ kernels::FilterData<Real> FilterDataSet<Real>::data() const {
           .dense_noise = kind_.dense_noise,
           .noisy = kind_.noisy,
           .single_components = kind_.single_components,
-          .diagonal_noise = kind_.diagonal_noise};
+          .diagonal_noise = kind_.diagonal_noise,
+          .whole_state = kind_.whole_state};
 }
 
 template class FilterDataSet<float>;

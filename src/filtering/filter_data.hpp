@@ -19,6 +19,7 @@ struct ProblemClass {
   long cycles = 0;
   int observation = 0;  ///< of ObservationFunction
   bool dense_initial = false, dense_noise = false, noisy = false, single_components = false, diagonal_noise = false;
+  bool whole_state = false;
 
   explicit ProblemClass(const FilterProblem& problem);
   auto operator<=>(const ProblemClass&) const = default;

@@ -116,6 +116,86 @@ inline StateSpaceModel sakov_system(int n = 40, int every = 1) {
           .initial_covariance = scaled_identity(n, 0.001)};
 }
 
+/// Everything of one run from given members.
+inline AssimilationResult result_of(const Device& device, const FilterProblem& problem, const FilterSettings& filter,
+                                    const Dense& members) {
+  const AssimilationRun run{.filter = filter, .initial_members = matrix_of(members)};
+  return assimilate(device, {&problem, 1}, {&run, 1}, {.keep_members = true})[0];
+}
+
+/// The forecast at the first cycle of a linear case: members E, their mean, anomalies, and whitened observations.
+struct LinearForecast {
+  Dense E, A, Y;  ///< [member, n], [member, n], [member, p]
+  Eigen::RowVectorXd mean, d;
+  double N1;
+
+  explicit LinearForecast(const LinearCase& c) {
+    E = c.members * c.F.transpose();
+    mean = E.colwise().mean();
+    A = E.rowwise() - mean;
+    const Dense root = Eigen::SelfAdjointEigenSolver<Dense>(c.R).operatorInverseSqrt();
+    Y = A * c.H.transpose() * root;
+    d = (c.y.row(0) - mean * c.H.transpose()) * root;
+    N1 = static_cast<double>(E.rows() - 1);
+  }
+  /// (Y'Y + N1 I)^-1 among the observations.
+  Dense inverse() const { return (Y.transpose() * Y + N1 * Dense::Identity(Y.cols(), Y.cols())).inverse(); }
+  /// K for whitened observations [n, p].
+  Dense gain() const { return A.transpose() * Y * inverse(); }
+  double chi_square() const { return N1 * (d * inverse() * d.transpose())(0, 0) / static_cast<double>(d.size()); }
+};
+
+inline double chi_square_of(const AssimilationResult& result) {
+  return result.scores(0, static_cast<int>(CycleScore::chi_square));
+}
+
+/// The observations `present` of a linear case, all others left out or, in `with_gaps`, missing.
+inline LinearCase only(const LinearCase& c, const std::vector<int>& present) {
+  LinearCase rest = c;
+  rest.H = c.H(present, Eigen::all).eval(), rest.R = c.R(present, present).eval(),
+  rest.y = c.y(Eigen::all, present).eval();
+  return rest;
+}
+inline LinearCase with_gaps(const LinearCase& c, const std::vector<int>& present) {
+  LinearCase gaps = c;
+  gaps.y.setConstant(NAN);
+  for (const int j : present) gaps.y.col(j) = c.y.col(j);
+  return gaps;
+}
+
+/// One lane that works alone, to draw in a test what a kernel draws.
+struct OneLane {
+  template <class Real>
+  using Pack = Real;
+  template <class Real>
+  using Octet = Real;
+  static constexpr bool kSingleLane = true;
+  static constexpr int rank() { return 0; }
+  static constexpr int size() { return 1; }
+  static void sync() {}
+};
+
+/// Columns of the matrix moved up by `by`, around the end.
+inline Dense shifted(const Dense& from, long by) {
+  Dense to = from;
+  for (long i = 0; i < from.cols(); ++i) to.col((i + by) % from.cols()) = from.col(i);
+  return to;
+}
+
+/// A cycle of Lorenz-96 with 12 variables from scattered members, as it is and moved around the ring.
+struct RingCase {
+  FilterProblem problem, moved;
+  Dense members, moved_members;
+
+  explicit RingCase(long by, int N = 7) {
+    problem = {.system = sakov_system(12), .data = {.y = matrix_of(3 * scattered(1, 12, 6)), .truth = {}}};
+    moved = problem;
+    moved.data.y = matrix_of(shifted(dense(problem.data.y), by));
+    members = 2 * scattered(N, 12, 7);
+    moved_members = shifted(members, by);
+  }
+};
+
 inline std::vector<FilterProblem> twins_of(const StateSpaceModel& system, long cycles, int seeds) {
   std::vector<TwinOptions> options;
   for (int s = 0; s < seeds; ++s) options.push_back({.cycles = cycles, .seed = static_cast<std::uint64_t>(s)});
