@@ -206,7 +206,9 @@ struct Model {
       return u * u;
     });
     team.sync();
-    single.end([&](int i, int c, Pack u) { if (c == 0) mean[i] = first_of(u); });
+    single.end([&](int i, int c, Pack u) {
+      if (c == 0) mean[i] = first_of(u);
+    });
     for_groups(team, columns, [&](int first, int count) {
       if (first == 0) team.sync();
       const auto s = spectral(team, count, work);
