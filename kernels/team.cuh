@@ -14,8 +14,9 @@
 //
 // team.fresh(value) is the value; a compiler short of registers shall derive from it here, not once for all loops.
 //
-// Team also names the vector types: Pack<Real> (the machine's width, a plain Real on the GPU) and Octet<Real> (eight
-// columns of a block on the CPU, one on the GPU). load, store and width work on both.
+// Team also names the vector types: Pack<Real> (the machine's width, a plain Real on the GPU), Octet<Real> (eight
+// columns of a block on the CPU, one on the GPU) and Narrow<Real> (32 bytes on the CPU, a Real on the GPU). load, store
+// and width work on all of them.
 
 #include <cmath>
 #include <cstddef>

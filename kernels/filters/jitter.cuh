@@ -7,31 +7,32 @@
 
 namespace vida::kernels {
 
-/// Sums over columns of s s' in blocks of 3 x 3 entries on and below the diagonal; each entry is eight running sums.
+/// Sums over columns of s s' in blocks of 3 x 3 entries on and below the diagonal; each entry is some running sums, 32
+/// bytes of them, which leaves a CPU's registers room for a block.
 template <class Real>
 struct ProductSums {
-  static constexpr int kSide = 3;
-  Real* parts;  // [block, 3, 3, 8]
+  static constexpr int kSide = 3, kParts = 32 / sizeof(Real);
+  Real* parts;  // [block, 3, 3, kParts]
   int n, blocks;
 
   VIDA_BOTH ProductSums(Pieces<Real>& pieces, int n_) : n(n_), blocks((n_ + kSide - 1) / kSide) {
-    parts = pieces.take(static_cast<long>(blocks) * (blocks + 1) / 2 * kSide * kSide * 8);
+    parts = pieces.take(static_cast<long>(blocks) * (blocks + 1) / 2 * kSide * kSide * kParts);
   }
 
   template <class Team>
   VIDA_FN void clear(Team team) const {
-    const int count = blocks * (blocks + 1) / 2 * kSide * kSide * 8;
+    const int count = blocks * (blocks + 1) / 2 * kSide * kSide * kParts;
     for (int e = team.rank(); e < count; e += team.size()) parts[e] = Real(0);
   }
 
   /// += S S'. S: [n, ld], its columns a multiple of eight.
   template <class Team>
   VIDA_FN void add(Team team, int columns, const Real* S, int ld) const {
-    using Octet = typename Team::template Octet<Real>;
-    using Wide = typename Team::template Pack<Real>;
-    using Part = std::conditional_t<(sizeof(Wide) < sizeof(Octet)), Wide, Octet>;
+    using Narrow = typename Team::template Narrow<Real>;
+    using Pack = typename Team::template Pack<Real>;
+    using Part = std::conditional_t<(sizeof(Pack) < sizeof(Narrow)), Pack, Narrow>;
     constexpr int W = width<Part, Real>;
-    for_pairs(team, blocks * blocks, 8 / W, [&](int block, int part) {
+    for_pairs(team, blocks * blocks, kParts / W, [&](int block, int part) {
       const int I = block / blocks, J = block % blocks;
       if (J > I) return;
       const Real *rows[kSide], *others[kSide];
@@ -39,14 +40,14 @@ struct ProductSums {
         rows[r] = S + row(kSide * I + r) * ld + part * W;
         others[r] = S + row(kSide * J + r) * ld + part * W;
       }
-      Real* at = parts + static_cast<long>(I * (I + 1) / 2 + J) * kSide * kSide * 8 + part * W;
+      Real* at = parts + static_cast<long>(I * (I + 1) / 2 + J) * kSide * kSide * kParts + part * W;
       Part sum[kSide][kSide];
       VIDA_UNROLL
       for (int r = 0; r < kSide; ++r) {
         VIDA_UNROLL
-        for (int c = 0; c < kSide; ++c) sum[r][c] = load<Part>(at + (r * kSide + c) * 8);
+        for (int c = 0; c < kSide; ++c) sum[r][c] = load<Part>(at + (r * kSide + c) * kParts);
       }
-      for (int k = 0; k < columns; k += 8) {
+      for (int k = 0; k < columns; k += kParts) {
         Part left[kSide], right[kSide];
         VIDA_UNROLL
         for (int r = 0; r < kSide; ++r) left[r] = load<Part>(rows[r] + k), right[r] = load<Part>(others[r] + k);
@@ -59,7 +60,7 @@ struct ProductSums {
       VIDA_UNROLL
       for (int r = 0; r < kSide; ++r) {
         VIDA_UNROLL
-        for (int c = 0; c < kSide; ++c) store(at + (r * kSide + c) * 8, sum[r][c]);
+        for (int c = 0; c < kSide; ++c) store(at + (r * kSide + c) * kParts, sum[r][c]);
       }
     });
   }
@@ -71,7 +72,7 @@ struct ProductSums {
       if (j > i) return;
       const int I = i / kSide, J = j / kSide, entry = i % kSide * kSide + j % kSide;
       C[static_cast<long>(i) * ldc + j] =
-          factor * total_of(8, parts + (static_cast<long>(I * (I + 1) / 2 + J) * kSide * kSide + entry) * 8);
+          factor * total_of(kParts, parts + (static_cast<long>(I * (I + 1) / 2 + J) * kSide * kSide + entry) * kParts);
     });
   }
 
@@ -108,6 +109,7 @@ template <class Team, class Real>
 VIDA_FN void jittered_offspring(Team team, const JitterFactor<Real>& factor, const float* z, const Real* E, int ld,
                                 const int* parents, const Real* share, Real* X) {
   using Pack = typename Team::template Pack<float>;
+  using Wide = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, float>, kPacks = 2;
   const int n = factor.n;
   for_pairs(team, (n + kTileRows - 1) / kTileRows, kTileColumns / (kPacks * W), [&](int panel, int piece) {
@@ -128,14 +130,20 @@ VIDA_FN void jittered_offspring(Team team, const JitterFactor<Real>& factor, con
     VIDA_UNROLL
     for (int r = 0; r < kTileRows; ++r) {
       if (i0 + r >= n) break;
-      float noise[kPacks * W];
+      float rounded[kPacks * W];
+      Real noise[kPacks * W], parent[kPacks * W];
       VIDA_UNROLL
-      for (int q = 0; q < kPacks; ++q) store(noise + q * W, sum[r][q]);
+      for (int q = 0; q < kPacks; ++q) store(rounded + q * W, sum[r][q]);
       const Real* row = E + static_cast<long>(i0 + r) * ld;
-      Real* to = X + static_cast<long>(i0 + r) * kTileColumns + c0;
       const Real length = factor.length[i0 + r];
-      for (int v = 0; v < kPacks * W; ++v)
-        to[v] = row[parents[c0 + v]] + share[c0 + v] * (length * static_cast<Real>(noise[v]));
+      VIDA_UNROLL
+      for (int v = 0; v < kPacks * W; ++v) noise[v] = static_cast<Real>(rounded[v]);
+      VIDA_UNROLL
+      for (int v = 0; v < kPacks * W; ++v) parent[v] = row[parents[c0 + v]];
+      VIDA_UNROLL
+      for (int v = 0; v < kPacks * W; v += width<Wide, Real>)
+        store(X + static_cast<long>(i0 + r) * kTileColumns + c0 + v,
+              load<Wide>(parent + v) + load<Wide>(share + c0 + v) * (length * load<Wide>(noise + v)));
     }
   });
 }

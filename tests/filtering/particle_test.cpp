@@ -249,7 +249,7 @@ TEST(ParticleOnLorenz96, FollowsTheTruth) {
 }
 
 std::string refusal(const FilterSettings& filter, const StateSpaceModel& system) {
-  const FilterProblem problem{.system = system, .data = {.y = Matrix({2, system.p()})}};
+  const FilterProblem problem{.system = system, .data = {.y = Matrix({2, system.p()}), .truth = {}}};
   const AssimilationRun run{.filter = filter};
   return message_of([&] { assimilate(Device::cpu(1), {&problem, 1}, {&run, 1}); });
 }

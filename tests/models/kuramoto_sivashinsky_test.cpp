@@ -69,11 +69,12 @@ TEST_P(KuramotoSivashinskyModel, KeepsTheMean) {
   EXPECT_NEAR(std::accumulate(u.begin(), u.end(), 0.0) / 64, 0.1, 1e-13);
 }
 
+/// The order is reached from below: the stiff part of the spectrum is resolved late.
 TEST(KuramotoSivashinskyStep, IsOfFourthOrder) {
-  const auto at = [&](int steps) { return after(Device::cpu(1), {.n = 32, .period = 22, .dt = 4.0 / steps}, steps); };
-  const auto best = at(1024);
-  const double coarse = apart(at(32), best), fine = apart(at(64), best);
-  EXPECT_NEAR(std::log2(coarse / fine), 4, 0.3);
+  const auto at = [&](int steps) { return after(Device::cpu(1), {.n = 32, .period = 22, .dt = 1.0 / steps}, steps); };
+  const auto best = at(2048);
+  const double coarse = apart(at(128), best), fine = apart(at(256), best);
+  EXPECT_NEAR(std::log2(coarse / fine), 4, 0.15);
 }
 
 /// J P of one step against differences of the step.
@@ -104,25 +105,27 @@ TEST(KuramotoSivashinskyTangent, IsTheDerivativeOfTheStep) {
     }
   step.advance(team, up.data(), kColumns, kColumns, 1, work);
   step.advance(team, down.data(), kColumns, kColumns, 1, work);
-  step.tangent(team, mean.data(), P.data(), kColumns, kColumns, Tangent::exact, work);
+  step.linearize(team, mean.data(), Tangent::exact, work);
+  step.tangent(team, P.data(), kColumns, kColumns, Tangent::exact, work);
   double error = 0;
   for (std::size_t e = 0; e < P.size(); ++e) error = std::max(error, std::abs(P[e] - (up[e] - down[e]) / (2 * kApart)));
   EXPECT_LT(error, 1e-9);  // kApart^2 times third derivatives of order one
   EXPECT_LT(apart(mean, after(Device::cpu(1), model, 1)), 1e-13);
 }
 
-/// The set-up of a published experiment with an ensemble that needs no localisation: all points seen every two steps.
+/// All points seen every two steps, an ensemble that needs no localisation; .10 over 400 cycles.
 TEST(KuramotoSivashinskyFilter, FollowsTheTruth) {
   const KuramotoSivashinsky model;
   StateSpaceModel system = system_of(model, start_of(model.n), 2);
   system.initial_covariance = scaled_identity(model.n, 0.001);
-  const TwinOptions twin{.cycles = 60, .spin_up = 150};
+  const TwinOptions twin{.cycles = 200, .spin_up = 150};
   FilterProblem problem{.system = system, .data = simulate(Device::cpu(1), {&system, 1}, {&twin, 1})[0]};
   for (int i = 0; i < model.n; ++i) problem.system.initial_mean[i] = problem.data.truth(0, i);
   const AssimilationRun run{.filter = {.method = "etkf", .members = 40, .inflation = 1.02, .rotation = true}};
-  const auto summary = summarize(assimilate(Device::cpu(1), {&problem, 1}, {&run, 1})[0], 20);
+  const auto summary = summarize(assimilate(Device::cpu(1), {&problem, 1}, {&run, 1})[0], 100);
   EXPECT_EQ(summary.failed_at, -1);
-  EXPECT_LT(summary.analysis_error, 0.25);
+  EXPECT_EQ(summary.lost_at, -1);
+  EXPECT_LT(summary.analysis_error, 0.15);
 }
 
 std::string refusal(const KuramotoSivashinsky& model) {

@@ -14,6 +14,8 @@ class BlockTeam {
   using Pack = Real;
   template <class Real>
   using Octet = Real;
+  template <class Real>
+  using Narrow = Real;
   static constexpr bool kSingleLane = false;
   static constexpr int kTilePacks = TilePacks;
 

@@ -33,6 +33,8 @@ class Team {
   using Pack = typename VectorOf<Real, kPackBytes>::type;
   template <class Real>
   using Octet = typename VectorOf<Real, 8 * sizeof(Real)>::type;
+  template <class Real>
+  using Narrow = typename VectorOf<Real, 32>::type;
   static constexpr int kTilePacks = host::kTilePacks;
   static constexpr bool kSingleLane = true;
 
