@@ -15,26 +15,35 @@ struct DrawAddress {
   std::uint32_t stream, problem, step;
 };
 
+/// A pack of draws in each of the rows 2 pair and 2 pair + 1 (when there are as many) of out [rows, ld]; see
+/// column_normals.
+template <class Team, class Real>
+VIDA_FN void normals_of_pair(Team, const DrawAddress& address, int pair, int pack, int rows, Real* out, int ld,
+                             int first = 0) {
+  using Pack = typename Team::template Pack<Real>;
+  constexpr int W = width<Pack, Real>;
+  const PhiloxBlocks<Team, W> bits(address.seed, static_cast<std::uint32_t>(pair) | address.stream << 24,
+                                   static_cast<std::uint32_t>(first + pack * W), address.step, address.problem);
+  Real radial[W], angular[W];
+  for (int c = 0; c < W; ++c) {
+    radial[c] = open_uniform<Real>(bits.words[0][c], bits.words[1][c]);
+    angular[c] = open_uniform<Real>(bits.words[2][c], bits.words[3][c]);
+  }
+  const Pack radius = pack_sqrt(Real(-2) * pack_log(load<Pack>(radial)));
+  const SinCos<Pack> angle = sincos_turns(load<Pack>(angular));
+  store(out + static_cast<long>(2 * pair) * ld + pack * W, radius * angle.cos);
+  if (2 * pair + 1 < rows) store(out + static_cast<long>(2 * pair + 1) * ld + pack * W, radius * angle.sin);
+}
+
 /// Draw (row, column) of out [rows, ld], standard normal: a function of the address, the row and the column `first` +
 /// column, whatever `rows` and `columns` are.
 template <class Team, class Real>
 VIDA_CALL void column_normals(Team team, int rows, int columns, const DrawAddress& address, Real* out, int ld,
-                            int first = 0) {
+                              int first = 0) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
-  for_pairs(team, (rows + 1) / 2, (columns + W - 1) / W, [&](int pair, int pack) {
-    const PhiloxBlocks<Team, W> bits(address.seed, static_cast<std::uint32_t>(pair) | address.stream << 24,
-                                     static_cast<std::uint32_t>(first + pack * W), address.step, address.problem);
-    Real radial[W], angular[W];
-    for (int c = 0; c < W; ++c) {
-      radial[c] = open_uniform<Real>(bits.words[0][c], bits.words[1][c]);
-      angular[c] = open_uniform<Real>(bits.words[2][c], bits.words[3][c]);
-    }
-    const Pack radius = pack_sqrt(Real(-2) * pack_log(load<Pack>(radial)));
-    const SinCos<Pack> angle = sincos_turns(load<Pack>(angular));
-    store(out + static_cast<long>(2 * pair) * ld + pack * W, radius * angle.cos);
-    if (2 * pair + 1 < rows) store(out + static_cast<long>(2 * pair + 1) * ld + pack * W, radius * angle.sin);
-  });
+  for_pairs(team, (rows + 1) / 2, (columns + W - 1) / W,
+            [&](int pair, int pack) { normals_of_pair(team, address, pair, pack, rows, out, ld, first); });
 }
 
 /// (m + 1/2) / 2^23 for the 23 leading bits m of each word, in (0, 1): open_uniform<float>.

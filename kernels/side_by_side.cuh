@@ -1,7 +1,8 @@
 #pragma once
 
-// Small matrices worked side by side: element (i, j) of matrix g is at [(i columns + j) group + g], so that neighbouring
-// lanes, or the elements of a pack, do the same for different matrices. Nothing depends on how many there are.
+// Small matrices worked side by side: element (i, j) of matrix g is at [(i columns + j) group + g], so that
+// neighbouring lanes, or the elements of a pack, do the same for different matrices. Nothing depends on how many there
+// are.
 
 #include "inverse_root.cuh"
 
@@ -85,9 +86,9 @@ VIDA_FN Real* side_by_side_inverse(Team team, SideBySide set, int n, Real* A, Re
   return n % 2 ? other : A;
 }
 
-/// M^-1/2 of matrices whose eigenvalues lie in [1, bound], one bound for all: the iteration of inverse_root. X: M, which
-/// is overwritten; Z, V, P: work. with_inverse(V, scale) runs once between barriers, when scale V is M^-1. Returns where
-/// the roots are.
+/// M^-1/2 of matrices whose eigenvalues lie in [1, bound], one bound for all: the iteration of inverse_root. X: M,
+/// which is overwritten; Z, V, P: work. with_inverse(V, scale) runs once between barriers, when scale V is M^-1.
+/// Returns where the roots are.
 template <class Team, class Real, class WithInverse>
 VIDA_FN Real* side_by_side_inverse_root(Team team, SideBySide set, int n, Real bound, Real* X, Real* Z, Real* V,
                                         Real* P, WithInverse with_inverse) {
@@ -99,7 +100,7 @@ VIDA_FN Real* side_by_side_inverse_root(Team team, SideBySide set, int n, Real b
   };
   const auto at = [&](int i, int j, int g) { return i * row + j * G + g; };
   bool first = true;
-  while (first || InverseRootStep<Real>::needed(bound)) {
+  while (first || needs_step(bound, kCloseForSecondPower<Real>)) {
     const InverseRootStep<Real> step(bound);
     set.elements<Real>(team, n, n, [&](int i, int j, int g) {
       const Pack scaled = step.scale * load<Pack>(X + at(i, j, g));
@@ -119,17 +120,16 @@ VIDA_FN Real* side_by_side_inverse_root(Team team, SideBySide set, int n, Real b
       });
     }
     set.elements<Real>(team, n, n, [&](int i, int j, int g) {
-      store(X + at(i, j, g), Real(0.25) * (load<Pack>(X + at(i, j, g)) + load<Pack>(V + at(i, j, g))) +
-                                 (i == j ? Real(0.5) : Real(0)));
+      store(X + at(i, j, g),
+            Real(0.25) * (load<Pack>(X + at(i, j, g)) + load<Pack>(V + at(i, j, g))) + (i == j ? Real(0.5) : Real(0)));
     });
     if (!first) swap(Z, P);
     bound = step.next, first = false;
     team.sync();
   }
   // X = I + E: Z (I - E / 2 + 3 / 8 E^2)
-  set.elements<Real>(team, n, 1, [&](int i, int, int g) {
-    store(X + at(i, i, g), load<Pack>(X + at(i, i, g)) - Real(1));
-  });
+  set.elements<Real>(team, n, 1,
+                     [&](int i, int, int g) { store(X + at(i, i, g), load<Pack>(X + at(i, i, g)) - Real(1)); });
   team.sync();
   side_by_side_product(team, set, n, n, n, X, row, G, X, row, [&](int i, int j, int g, Pack value) {
     store(V + at(i, j, g), Real(0.375) * value - Real(0.5) * load<Pack>(X + at(i, j, g)));

@@ -104,11 +104,9 @@ VIDA_FN void spd_inverse(Team team, int n, Real* A, int ld, Real* work, Real* pi
   }
 }
 
-/// A <- A^-1 for a symmetric positive definite A [n, n] of any condition, one pivot at a time between A and `other`,
-/// [rows, ld] each: the error grows with the condition, that of spd_inverse with its square, since it inverts blocks.
-/// As quick as that one up to some forty rows.
+/// stable_inverse for few rows, one pivot at a time between A and `other`.
 template <class Team, class Real>
-VIDA_CALL void stable_inverse(Team team, int n, Real* A, int ld, Real* other) {
+VIDA_FN void stable_inverse_of_few(Team team, int n, Real* A, int ld, Real* other) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
   const int packs = (n + W - 1) / W;
@@ -128,6 +126,101 @@ VIDA_CALL void stable_inverse(Team team, int n, Real* A, int ld, Real* other) {
     if (k + 1 < n || n % 2) team.sync();
   }
   if (n % 2) copy(team, n, ld, other, A);
+}
+
+inline constexpr int kGroup = 4;  // pivots whose multiples are taken from the other rows in one pass
+
+/// Rows k0 .. of A, one pack at column c, through their own pivots: band[m] <- row k0 + m when it is the pivot row,
+/// scaled; finished[m] <- what is left of it after all of them. D: factors of the rows and inverses of the pivots.
+template <class Team, class Real>
+VIDA_FN void pass_own_pivots(const Real* A, int ld, int k0, int size, int c, const Real (&D)[kGroup][kGroup],
+                             Real* band, Real* finished) {
+  using Pack = typename Team::template Pack<Real>;
+  constexpr int W = width<Pack, Real>;
+  Pack row[kGroup];
+  VIDA_UNROLL
+  for (int m = 0; m < kGroup; ++m) row[m] = m < size ? load<Pack>(A + (k0 + m) * ld + c) : Pack{};
+  if (c < k0 + kGroup && c + W > k0) {  // the group's own columns are those of the identity
+    VIDA_UNROLL
+    for (int m = 0; m < kGroup; ++m) {
+      Real values[W];
+      store(values, row[m]);
+      for (int v = 0; v < W; ++v)
+        if (c + v >= k0 && c + v < k0 + kGroup) values[v] = c + v == k0 + m && m < size ? Real(1) : Real(0);
+      row[m] = load<Pack>(values);
+    }
+  }
+  VIDA_UNROLL
+  for (int m = 0; m < kGroup; ++m) {
+    row[m] = D[m][m] * row[m];
+    store(band + m * ld + c, row[m]);
+    VIDA_UNROLL
+    for (int l = 0; l < kGroup; ++l)
+      if (l != m) row[l] -= D[l][m] * row[m];
+  }
+  VIDA_UNROLL
+  for (int m = 0; m < kGroup; ++m) store(finished + m * ld + c, row[m]);
+}
+
+/// A <- A^-1 for a symmetric positive definite A [n, n] of any condition, by Gauss-Jordan elimination pivot by pivot:
+/// the error grows with the condition, that of spd_inverse with its square, since it inverts blocks. Other rows take
+/// the multiples of four pivot rows in one pass; every row's multiple is that of elimination one by one. other:
+/// [rows, ld].
+template <class Team, class Real>
+VIDA_CALL void stable_inverse(Team team, int n, Real* A, int ld, Real* other) {
+  using Pack = typename Team::template Pack<Real>;
+  constexpr int W = width<Pack, Real>;
+  const int rows = static_cast<int>(padded(n, kTileRows));
+  if ((rows - 2 * kGroup) * ld < rows * kGroup) return stable_inverse_of_few(team, n, A, ld, other);
+  Real* band = other;                      // [4, ld]
+  Real* finished = band + kGroup * ld;     // [4, ld]
+  Real* factors = finished + kGroup * ld;  // [rows, 4]
+  for (int k0 = 0; k0 < n; k0 += kGroup) {
+    const int size = n - k0 < kGroup ? n - k0 : kGroup;
+    Real D[kGroup][kGroup];      // of row l at pivot m; on the diagonal inverses of pivots
+    Real upper[kGroup][kGroup];  // pivot rows, scaled, in the group's columns still to come
+    VIDA_UNROLL
+    for (int l = 0; l < kGroup; ++l) {
+      VIDA_UNROLL
+      for (int m = 0; m < kGroup; ++m)
+        D[l][m] = l < size && m < size ? A[(k0 + l) * ld + k0 + m] : (l == m ? Real(1) : Real(0));
+    }
+    VIDA_UNROLL
+    for (int m = 0; m < kGroup; ++m) {
+      D[m][m] = Real(1) / D[m][m];
+      VIDA_UNROLL
+      for (int c = m + 1; c < kGroup; ++c) {
+        D[m][c] *= D[m][m];
+        upper[m][c] = D[m][c];
+        VIDA_UNROLL
+        for (int l = 0; l < kGroup; ++l)
+          if (l != m) D[l][c] -= D[l][m] * upper[m][c];
+      }
+    }
+    for (int c = team.rank() * W; c < n; c += team.size() * W)
+      pass_own_pivots<Team>(A, ld, k0, size, c, D, band, finished);
+    for (int i = team.rank(); i < n; i += team.size()) {
+      if (i >= k0 && i < k0 + size) continue;
+      Real* own = A + i * ld + k0;
+      Real f[kGroup];
+      VIDA_UNROLL
+      for (int m = 0; m < kGroup; ++m) {
+        f[m] = m < size ? own[m] : Real(0);
+        VIDA_UNROLL
+        for (int c = 0; c < m; ++c) f[m] -= f[c] * upper[c][m];
+        factors[i * kGroup + m] = f[m];
+      }
+      VIDA_UNROLL
+      for (int m = 0; m < kGroup; ++m)
+        if (m < size) own[m] = Real(0);
+    }
+    team.sync();
+    gemm(team, n, n, kGroup, factors, kGroup, band, ld, [&](int i, int j, Pack value) {
+      if (i < k0 || i >= k0 + size) store(A + i * ld + j, load<Pack>(A + i * ld + j) - value);
+    });
+    copy(team, size, ld, finished, A + k0 * ld);
+    if (k0 + kGroup < n) team.sync();
+  }
 }
 
 /// log det from the pivots, by the calling lane; NaN when one of them is not positive.

@@ -11,7 +11,7 @@ namespace vida::kernels {
 template <class Real>
 struct SpdSolveWork {
   Real *block, *other, *pivots;  // a diagonal block between two copies, and its pivots
-  Real *band, *top;              // block^-1 times the rest of its rows [8, lda] and times their right-hand sides [8, ldb]
+  Real *band, *top;  // block^-1 times the rest of its rows [8, lda] and times their right-hand sides [8, ldb]
 
   VIDA_BOTH SpdSolveWork(Pieces<Real>& pieces, int n, int lda, int ldb)
       : block(pieces.take(kBlock * kBlock)),
@@ -34,8 +34,8 @@ VIDA_FN void gemm_tn_upper(Team team, int n, int depth, const Real* A, int lda, 
 }
 
 /// B <- A^-1 B for a symmetric positive definite A [n, n], which is overwritten, and B [n, columns]; rows of both are
-/// allocated to a multiple of four. Below its diagonal blocks A is not read. A = U' D U with blocks of eight pivots in D,
-/// each inverted by itself; everything else is products. Backward error: about the rounding times the root of the
+/// allocated to a multiple of four. Below its diagonal blocks A is not read. A = U' D U with blocks of eight pivots in
+/// D, each inverted by itself; everything else is products. Backward error: about the rounding times the root of the
 /// condition (Demmel, Higham and Schreiber 1995).
 template <class Team, class Real>
 VIDA_FN void spd_solve(Team team, int n, Real* A, int lda, int columns, Real* B, int ldb,
@@ -74,11 +74,10 @@ VIDA_FN void spd_solve(Team team, int n, Real* A, int lda, int columns, Real* B,
   }
   for (int k0 = (n - 1) / kBlock * kBlock - kBlock; k0 >= 0; k0 -= kBlock) {
     const int next = k0 + kBlock;
-    gemm(team, kBlock, columns, n - next, A + k0 * lda + next, lda, B + next * ldb, ldb,
-         [&](int i, int j, Pack value) {
-           Real* at = B + (k0 + i) * ldb + j;
-           store(at, load<Pack>(at) - value);
-         });
+    gemm(team, kBlock, columns, n - next, A + k0 * lda + next, lda, B + next * ldb, ldb, [&](int i, int j, Pack value) {
+      Real* at = B + (k0 + i) * ldb + j;
+      store(at, load<Pack>(at) - value);
+    });
     if (k0 > 0) team.sync();
   }
 }

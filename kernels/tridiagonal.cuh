@@ -11,8 +11,8 @@ namespace vida::kernels {
 /// Q' A Q = T, tridiagonal, and what Q' makes of a vector.
 template <class Real>
 struct Tridiagonal {
-  Real *diagonal, *beside;  // T[k, k] and T[k + 1, k] [n]
-  Real* vector;             // [n]
+  Real *diagonal, *beside;                     // T[k, k] and T[k + 1, k] [n]
+  Real* vector;                                // [n]
   Real *reflector, *product, *update, *along;  // work of the reduction
 
   VIDA_BOTH Tridiagonal(Pieces<Real>& pieces, int ld)

@@ -88,7 +88,8 @@ struct SpectralColumns {
         const Real wr = p.cosine[turn], wi = -sign * p.sine[turn];
         const int at = 2 * (inner + 2 * outer * stride);
         store(row(to, at, c), ar + br), store(row(to, at + 1, c), ai + bi);
-        store(row(to, at + 2 * stride, c), dr * wr - di * wi), store(row(to, at + 2 * stride + 1, c), dr * wi + di * wr);
+        store(row(to, at + 2 * stride, c), dr * wr - di * wi),
+            store(row(to, at + 2 * stride + 1, c), dr * wi + di * wr);
       });
       Real* result = to;
       to = from, from = result;
@@ -166,9 +167,8 @@ struct SpectralColumns {
     team.sync();
     nonlinear(2, work.stage, q, [&](int k, int part, int c, Pack N) {
       Real* sum = at(work.sum, k, part, c);
-      store(at(work.stage, k, part, c),
-            p.half[k] * load<Pack>(at(work.inner, k, part, c)) +
-                p.weight[k] * (Real(2) * N - load<Pack>(at(work.slope, k, part, c))));
+      store(at(work.stage, k, part, c), p.half[k] * load<Pack>(at(work.inner, k, part, c)) +
+                                            p.weight[k] * (Real(2) * N - load<Pack>(at(work.slope, k, part, c))));
       store(sum, load<Pack>(sum) + (Real(2) * p.middle[k]) * N);
     });
     team.sync();

@@ -9,7 +9,8 @@ namespace vida::kernels {
 template <class RealType>
 struct DeterministicEnkf {
   using Real = RealType;
-  static constexpr FilterTraits kTraits{"denkf", "deterministic ensemble Kalman filter, half of the gain for anomalies"};
+  static constexpr FilterTraits kTraits{"denkf",
+                                        "deterministic ensemble Kalman filter, half of the gain for anomalies"};
   using Work = SampleGainWork<Real>;
 
   template <class Team>

@@ -74,8 +74,7 @@ VIDA_FN void finite_size_analysis(Team team, const Analysis<Real>& a, const Fini
   tridiagonalize(team, N, G, s.ld, work.reduced);
   team.sync();
   if (team.rank() == 0)
-    *work.factor = sqrt(
-        Minimise::squared_factor(team, FiniteSizeProblem<Real>(work, N, a.run.xn, a.run.tolerance)));
+    *work.factor = sqrt(Minimise::squared_factor(team, FiniteSizeProblem<Real>(work, N, a.run.xn, a.run.tolerance)));
   team.sync();
   const Real factor = *work.factor;
   const auto inflate = [&](int rows, Real* X) {

@@ -285,8 +285,7 @@ VIDA_CALL void observe(Team team, const FilterShape& s, const FilterData<Real>& 
   constexpr int W = width<Pack, Real>;
   for_pairs(team, cycle.count, (s.members + W - 1) / W, [&](int row, int pack) {
     const int c = pack * W;
-    store(Y + static_cast<long>(row) * s.ld + c,
-          observed_pack<Pack>(s, d, cycle, cycle.observed[row], c, E));
+    store(Y + static_cast<long>(row) * s.ld + c, observed_pack<Pack>(s, d, cycle, cycle.observed[row], c, E));
   });
 }
 

@@ -188,9 +188,8 @@ struct IterativeSmoother {
     team.sync();
     ensemble_transform(team, N, s.ld, cycle.count, Y0, w.residual, transform);
     team.sync();
-    vector_times(team, N, N, work.w, transform.inverse, s.ld, [&](int j, Pack value) {
-      store(work.step + j, load<Pack>(transform.weights + j) - value);
-    });
+    vector_times(team, N, N, work.w, transform.inverse, s.ld,
+                 [&](int j, Pack value) { store(work.step + j, load<Pack>(transform.weights + j) - value); });
     gemm(team, N, N, N, transform.M, s.ld, transform.T, s.ld, Assign<Real>{work.inverse_T, s.ld});
     if (iteration == 0 && team.rank() == 0)
       *w.chi_square = innovation_chi_square(team, N, cycle.count, w.residual, transform.along, transform.weights);

@@ -16,13 +16,13 @@ struct LetkfWork {
   static constexpr int kStates = 4;  // components transformed at a time
 
   SideBySide set;
-  Real *X, *Z, *V, *P;     // matrices of the analyses [N, N, group]
-  Real *near;              // weighted anomalies and residual of some observations [kSlots, N + 1, group]
-  Real *states;            // anomalies of some components [kStates, N, group]
-  Real *along, *weights;   // Y' d and the weights of the mean [N, group]
-  int *count, *present;    // observations in the list, and those of them that are there [group]
-  int ldv;                 // the ensemble as a whole: its linear system, one right-hand side in column 0
-  Real *M, *right;         // [mrows, ld], [mrows, ldv]
+  Real *X, *Z, *V, *P;    // matrices of the analyses [N, N, group]
+  Real* near;             // weighted anomalies and residual of some observations [kSlots, N + 1, group]
+  Real* states;           // anomalies of some components [kStates, N, group]
+  Real *along, *weights;  // Y' d and the weights of the mean [N, group]
+  int *count, *present;   // observations in the list, and those of them that are there [group]
+  int ldv;                // the ensemble as a whole: its linear system, one right-hand side in column 0
+  Real *M, *right;        // [mrows, ld], [mrows, ldv]
   Real *all, *solution, *bound;
   SpdSolveWork<Real> solve;
 
@@ -71,8 +71,7 @@ struct Letkf {
     const int together = a.run.local_states, analyses = (a.shape.n + together - 1) / together;
     for (int first = 0; first < analyses; first += work.set.group) {
       team.sync();
-      const SideBySide set{work.set.group,
-                           analyses - first < work.set.group ? analyses - first : work.set.group};
+      const SideBySide set{work.set.group, analyses - first < work.set.group ? analyses - first : work.set.group};
       const auto list = [&](int g) { return a.tapers.row(a.run.taper, first + (g < set.count ? g : 0)); };
       form(team, a, work, set, list);
       team.sync();
@@ -114,8 +113,7 @@ struct Letkf {
     team.sync();
     for (int i = team.rank(); i < N; i += team.size()) work.solution[i] = scale * work.right[i * work.ldv];
     team.sync();
-    if (team.rank() == 0)
-      *a.chi_square = innovation_chi_square(team, N, count, a.residual, work.all, work.solution);
+    if (team.rank() == 0) *a.chi_square = innovation_chi_square(team, N, count, a.residual, work.all, work.solution);
   }
 
   /// X <- I + Y'Y / N1 and along <- Y'd from the weighted observations of each list(g).
@@ -168,8 +166,8 @@ struct Letkf {
 
   /// The components of each analysis: mean += A weights, A <- A roots. Without an observation they keep the forecast.
   template <class Team>
-  VIDA_FN static void transform(Team team, const Analysis<Real>& a, const Work& work, SideBySide set,
-                                const Real* roots, int first_state) {
+  VIDA_FN static void transform(Team team, const Analysis<Real>& a, const Work& work, SideBySide set, const Real* roots,
+                                int first_state) {
     using Pack = typename Team::template Pack<Real>;
     constexpr int W = width<Pack, Real>;
     constexpr int kStates = Work::kStates;

@@ -277,8 +277,9 @@ struct ParticleFilter {
       for (int c = team.rank(); c < kTileColumns; c += team.size())
         work.roots[c] = c < columns ? std::sqrt(w.values[first + c]) : Real(0);
       team.sync();
-      add_products(team, columns, work, moments.center + static_cast<long>(t) * s.n,
-                   [&](int i) { return E + static_cast<long>(i) * s.ld + first; }, 1);
+      add_products(
+          team, columns, work, moments.center + static_cast<long>(t) * s.n,
+          [&](int i) { return E + static_cast<long>(i) * s.ld + first; }, 1);
     }
     team.sync();
     moments.finish(team, factor, work.mean, work.deviation);
@@ -289,8 +290,9 @@ struct ParticleFilter {
       for (int c = team.rank(); c < kTileColumns; c += team.size())
         work.roots[c] = c < columns ? std::sqrt(moments.weight[from + c]) : Real(0);
       team.sync();
-      add_products(team, columns, work, work.mean,
-                   [&](int i) { return moments.center + static_cast<long>(from) * s.n + i; }, s.n);
+      add_products(
+          team, columns, work, work.mean, [&](int i) { return moments.center + static_cast<long>(from) * s.n + i; },
+          s.n);
     }
   }
 

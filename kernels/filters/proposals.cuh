@@ -63,8 +63,8 @@ struct BootstrapProposal {
 
   /// logs += log-likelihoods, up to a constant.
   template <class Team>
-  VIDA_FN void weigh(Team team, const ParticleTile<Real>& tile, const FilterData<Real>& d,
-                     const CycleData<Real>& cycle, Real* logs) const {
+  VIDA_FN void weigh(Team team, const ParticleTile<Real>& tile, const FilterData<Real>& d, const CycleData<Real>& cycle,
+                     Real* logs) const {
     using Pack = typename Team::template Pack<Real>;
     constexpr int W = width<Pack, Real>, kTogether = Team::kSingleLane ? 4 : 1;  // sums that do not wait for each other
     static_assert(kTileColumns % (kTogether * W) == 0);
@@ -165,8 +165,8 @@ struct OptimalProposal {
   }
 
   template <class Team>
-  VIDA_FN void weigh(Team team, const ParticleTile<Real>& tile, const FilterData<Real>& d,
-                     const CycleData<Real>& cycle, Real* logs) const {
+  VIDA_FN void weigh(Team team, const ParticleTile<Real>& tile, const FilterData<Real>& d, const CycleData<Real>& cycle,
+                     Real* logs) const {
     using Pack = typename Team::template Pack<Real>;
     constexpr int W = width<Pack, Real>;
     const int columns = tile.shape.members;

@@ -29,7 +29,10 @@ VIDA_CALL void random_rotation(Team team, const FilterShape& s, const FilterRun<
   using std::sqrt;
   const int N = s.members, ld = s.ld;
   // row 0 is the vector of V, row k >= 1 that of the k-th reflection, in its elements k .. N - 1
-  column_normals(team, N, N, draw_address(run, kRotationStream, cycle), work.vectors, ld);
+  const DrawAddress address = draw_address(run, kRotationStream, cycle);
+  for_pairs(team, (N + 1) / 2, (N + W - 1) / W, [&](int pair, int pack) {
+    if ((pack + 1) * W > 2 * pair) normals_of_pair(team, address, pair, pack, N, work.vectors, ld);
+  });
   team.sync();
   const Real ones = Real(1) / sqrt(Real(N));
   for (int k = team.rank(); k < N; k += team.size()) {
@@ -46,23 +49,39 @@ VIDA_CALL void random_rotation(Team team, const FilterShape& s, const FilterRun<
     }
   }
   team.sync();
-  const auto reflect = [&](int k, int c) {  // a pack of columns
-    const Real* v = work.vectors + k * ld;
-    Pack along = {};
-    for (int i = k; i < N; ++i) along += v[i] * load<Pack>(work.rotation + i * ld + c);
-    along *= work.factors[2 * k];
-    for (int i = k; i < N; ++i)
-      store(work.rotation + i * ld + c, load<Pack>(work.rotation + i * ld + c) - v[i] * along);
-  };
-  for (int c = team.rank() * W; c < N; c += team.size() * W) {
+  const auto turn = [&](auto packs, int c) {  // some packs of columns, side by side since each is a chain of sums
+    constexpr int kPacks = decltype(packs)::value;
     for (int i = 0; i < N; ++i) {
       const Real sign = i == 0 ? Real(1) : work.factors[2 * i + 1];
       const Real scale = sign * work.factors[0] * work.vectors[i];
-      store(work.rotation + i * ld + c, -scale * load<Pack>(work.vectors + c));
+      for (int b = 0; b < kPacks; ++b)
+        store(work.rotation + i * ld + c + b * W, -scale * load<Pack>(work.vectors + c + b * W));
     }
-    for (int i = c; i < c + W && i < N; ++i) work.rotation[i * ld + i] += i == 0 ? Real(1) : work.factors[2 * i + 1];
-    for (int k = N - 2; k >= 0; --k) reflect(k, c);
-  }
+    for (int i = c; i < c + kPacks * W && i < N; ++i)
+      work.rotation[i * ld + i] += i == 0 ? Real(1) : work.factors[2 * i + 1];
+    for (int k = N - 2; k >= 0; --k) {
+      const Real* v = work.vectors + k * ld;
+      Pack along[kPacks] = {};
+      for (int i = k; i < N; ++i) {
+        VIDA_UNROLL
+        for (int b = 0; b < kPacks; ++b) along[b] += v[i] * load<Pack>(work.rotation + i * ld + c + b * W);
+      }
+      VIDA_UNROLL
+      for (int b = 0; b < kPacks; ++b) along[b] *= work.factors[2 * k];
+      for (int i = k; i < N; ++i) {
+        VIDA_UNROLL
+        for (int b = 0; b < kPacks; ++b) {
+          Real* at = work.rotation + i * ld + c + b * W;
+          store(at, load<Pack>(at) - v[i] * along[b]);
+        }
+      }
+    }
+  };
+  constexpr int kTogether = Team::kSingleLane ? 3 : 1;
+  int c = team.rank() * W;
+  if constexpr (kTogether > 1)
+    for (; c + (kTogether - 1) * W < N; c += kTogether * W) turn(std::integral_constant<int, kTogether>{}, c);
+  for (; c < N; c += team.size() * W) turn(std::integral_constant<int, 1>{}, c);
 }
 
 }  // namespace vida::kernels

@@ -39,10 +39,10 @@ struct SerialStep {
 template <class RealType>
 struct SerialRoot {
   using Real = RealType;
-  static constexpr FilterTraits kTraits{"serial", "serial square-root ensemble Kalman filter",
-                                        FilterColumns::members, FilterTables::states_of_observations};
+  static constexpr FilterTraits kTraits{"serial", "serial square-root ensemble Kalman filter", FilterColumns::members,
+                                        FilterTables::states_of_observations};
   struct Work {
-    int *keys, *order;             // of all observations, and of those present
+    int *keys, *order;              // of all observations, and of those present
     Real *y, *values, *innovation;  // of the current observation: whitened anomalies and, if h is not linear, h(E) [ld]
     VIDA_BOTH Work(Pieces<Real>& pieces, const FilterShape& s)
         : keys(reinterpret_cast<int*>(pieces.take(padded(s.p, 4)))),
