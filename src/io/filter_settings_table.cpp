@@ -181,7 +181,7 @@ std::vector<Setting> list_table() {
            1),
       from(entry("xn", real, defaults.xn, "scale of the prior's parameters", {"enkf-n", "enkf-n-dual"}), 0, true),
       from(entry("tolerance", real, defaults.tolerance, "of the steps of the minimisation", {"enkf-n", "enkf-n-dual"}),
-           0),
+           0, true),
       from(entry("lag", integer, static_cast<long>(defaults.lag), "cycles of the window", {"ienks"}), 1),
       from(
           entry("iterations", integer, static_cast<long>(defaults.iterations), "of the Gauss-Newton method", {"ienks"}),
