@@ -207,7 +207,9 @@ StateSpaceModel filter_system(const Config& config, const DataFile* data, long i
   system.steps_per_cycle = static_cast<int>(config.integer("model.steps_per_cycle"));
   system.observation_operator = observation_operator(config, data, item);
   const long p = system.observation_operator.extent(0);
-  system.process_noise = covariance(config, "model.process_noise", data, "Q", item, n, "components");
+  system.process_noise = config.has("filter.process_noise")
+                             ? covariance(config, "filter.process_noise", nullptr, "Q", item, n, "components")
+                             : covariance(config, "model.process_noise", data, "Q", item, n, "components");
   system.observation_noise = covariance(config, "observations.noise", data, "R", item, p, "observations");
   system.initial_mean = initial_mean(config, data, item);
   system.initial_covariance = covariance(config, "filter.initial_variance", data, "C0", item, n, "components");
@@ -219,6 +221,8 @@ StateSpaceModel filter_system(const Config& config, const DataFile* data, long i
 StateSpaceModel truth_system(const Config& config, const DataFile* data, long item, TruthStart start) {
   StateSpaceModel system = filter_system(config, data, item);
   system.model = true_model(config, data, item);
+  system.process_noise =
+      covariance(config, "model.process_noise", data, "Q", item, config.integer("model.n"), "components");
   if (start == TruthStart::as_the_filter) return system;
   system.initial_mean = Vector({system.n()});
   system.initial_covariance = scaled_identity(system.n(), 1.0);
