@@ -147,16 +147,36 @@ struct EightSums {
   }
 };
 
+/// Eight running sums in vectors that the machine has: compilers keep longer ones in memory.
+template <class Team, class Real>
+struct EightInPacks {
+  using Pack = typename Team::template Pack<Real>;
+  using Part = std::conditional_t<(width<Pack, Real> <= 8), Pack, typename Team::template Octet<Real>>;
+  static constexpr int kWidth = width<Part, Real>, kParts = 8 / kWidth;
+  Part part[kParts] = {};
+  /// value(i) of i = first .. first + kWidth - 1, added for eight numbers.
+  template <class Value>
+  VIDA_FN void add(int first, Value value) {
+    VIDA_UNROLL
+    for (int k = 0; k < kParts; ++k) part[k] += value(first + k * kWidth);
+  }
+  VIDA_FN void put(Real* to) const {
+    VIDA_UNROLL
+    for (int k = 0; k < kParts; ++k) store(to + k * kWidth, part[k]);
+  }
+};
+
 /// sum_i x_i y_i by the calling lane alone.
 template <class Team, class Real>
 VIDA_FN Real dot(Team, int n, const Real* x, const Real* y) {
   using Octet = typename Team::template Octet<Real>;
   EightSums<Real> sums;
   if constexpr (width<Octet, Real> == 8) {
-    Octet running = {};
+    EightInPacks<Team, Real> running;
+    using Part = typename EightInPacks<Team, Real>::Part;
     int i = 0;
-    for (; i + 8 <= n; i += 8) running += load<Octet>(x + i) * load<Octet>(y + i);
-    store(sums.part, running);
+    for (; i + 8 <= n; i += 8) running.add(i, [&](int at) { return load<Part>(x + at) * load<Part>(y + at); });
+    running.put(sums.part);
     for (int k = 0; i + k < n; ++k) sums.part[k] += x[i + k] * y[i + k];
   } else {
     sums.add(n, [&](int i) { return x[i] * y[i]; });
@@ -164,16 +184,17 @@ VIDA_FN Real dot(Team, int n, const Real* x, const Real* y) {
   return sums.total();
 }
 
-/// sum_i f(x_i) by the calling lane alone, in the same tree; f takes eight numbers or one.
+/// sum_i f(x_i) by the calling lane alone, in the same tree; f takes vectors or one number.
 template <class Team, class Real, class Function>
 VIDA_FN Real sum_of(Team, int n, const Real* x, Function f) {
   using Octet = typename Team::template Octet<Real>;
   EightSums<Real> sums;
   if constexpr (width<Octet, Real> == 8) {
-    Octet running = {};
+    EightInPacks<Team, Real> running;
+    using Part = typename EightInPacks<Team, Real>::Part;
     int i = 0;
-    for (; i + 8 <= n; i += 8) running += f(load<Octet>(x + i));
-    store(sums.part, running);
+    for (; i + 8 <= n; i += 8) running.add(i, [&](int at) { return f(load<Part>(x + at)); });
+    running.put(sums.part);
     for (int k = 0; i + k < n; ++k) sums.part[k] += f(x[i + k]);
   } else {
     sums.add(n, [&](int i) { return f(x[i]); });
