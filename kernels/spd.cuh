@@ -170,8 +170,8 @@ template <class Team, class Real>
 VIDA_CALL void stable_inverse(Team team, int n, Real* A, int ld, Real* other) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
-  const int rows = static_cast<int>(padded(n, kTileRows));
-  if ((rows - 2 * kGroup) * ld < rows * kGroup) return stable_inverse_of_few(team, n, A, ld, other);
+  // what follows does not fit into `other` for fewer rows
+  if (n <= 3 * kGroup) return stable_inverse_of_few(team, n, A, ld, other);
   Real* band = other;                      // [4, ld]
   Real* finished = band + kGroup * ld;     // [4, ld]
   Real* factors = finished + kGroup * ld;  // [rows, 4]

@@ -117,7 +117,7 @@ std::vector<double> assimilation(const Device& device, const std::vector<std::st
   for (const FilterMethod& method : filter_methods()) {
     if (!methods.empty() && std::find(methods.begin(), methods.end(), method.name) == methods.end()) continue;
     for (const long problem : {0, 3}) {
-      FilterSettings filter{.method = method.name, .members = 9, .inflation = 1.1, .relaxation = 0.2};
+      FilterSettings filter{.method = method.name, .members = 13, .inflation = 1.1, .relaxation = 0.2};
       filter.rotation = problem == 0;
       filter.tangent = problem == 0 ? "exact" : "frozen";
       if (method.localised && problem == 3) filter.radius = 2;

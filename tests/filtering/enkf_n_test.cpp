@@ -82,7 +82,7 @@ struct FiniteSize {
 
 /// Cases whose factors differ, up to well above 1.
 std::vector<LinearCase> cases() {
-  std::vector<LinearCase> list = {{9, 5, 6, 1, true}, {6, 7, 12, 1, false}, {3, 2, 2, 1, false}, {9, 1, 8, 1, true}};
+  std::vector<LinearCase> list = {{9, 5, 6, 1, true}, {6, 7, 14, 1, false}, {3, 2, 2, 1, false}, {9, 1, 8, 1, true}};
   list.push_back(list[0]);
   list.back().y *= 5;
   return list;
