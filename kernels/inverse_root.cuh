@@ -21,10 +21,11 @@ struct InverseRootStep {
   }
 };
 
-/// Where a series of X^-1/2 takes over: what it leaves out is below the rounding.
+/// Where the series of X^-1/2 to the second or the fourth power takes over: what it leaves out is below the rounding.
 template <class Real>
-inline constexpr Real kCloseForSecondPower = sizeof(Real) == 8 ? Real(6e-6) : Real(6e-3),
-                      kCloseForFourthPower = sizeof(Real) == 8 ? Real(9e-4) : Real(4e-2);
+inline constexpr Real kCloseForSecondPower = sizeof(Real) == 8 ? Real(6e-6) : Real(6e-3);
+template <class Real>
+inline constexpr Real kCloseForFourthPower = sizeof(Real) == 8 ? Real(9e-4) : Real(4e-2);
 
 /// Whether eigenvalues up to `bound` need another step before the series. An infinite or NaN bound does not.
 template <class Real>
