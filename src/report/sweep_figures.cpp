@@ -1,0 +1,266 @@
+#include "report/sweep_figures.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <sstream>
+
+#include "report/grid.hpp"
+#include "report/panels.hpp"
+
+namespace vida::report {
+namespace {
+
+constexpr std::size_t kPanels = 4;  // of one figure
+constexpr std::size_t kCurves = 8;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Axis {
+  std::string name;
+  std::vector<std::string> texts;  ///< of its values
+  std::vector<double> values;
+  bool of_data = false, numeric = false;
+  long size() const { return static_cast<long>(values.size()); }
+};
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+std::vector<Axis> axes_of(const io::NetcdfReader& file) {
+  const auto holds = [](const std::vector<std::string>& words, const std::string& word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  const auto data = words_of(file.text_attribute("", "axes_of_data")),
+             numeric = words_of(file.text_attribute("", "axes_of_numbers"));
+  std::vector<Axis> axes;
+  for (const std::string& name : words_of(file.text_attribute("", "axes"))) {
+    Axis& axis =
+        axes.emplace_back(name, std::vector<std::string>{}, file.values(name), holds(data, name), holds(numeric, name));
+    for (long i = 0; i < axis.size(); ++i)
+      axis.texts.push_back(axis.numeric ? fmt::format("{:.5g}", axis.values[static_cast<std::size_t>(i)])
+                                        : file.text_attribute("", fmt::format("{}_{}", name, i)));
+  }
+  return axes;
+}
+
+/// The axes to draw over: radius and inflation, else the first ones of numbers, those of filters before those of data.
+std::vector<std::size_t> drawn(const std::vector<Axis>& axes) {
+  std::vector<std::size_t> chosen;
+  const auto add = [&](const auto& fits) {
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      if (axes[i].numeric && axes[i].size() > 1 && chosen.size() < 2 && fits(axes[i]) &&
+          std::find(chosen.begin(), chosen.end(), i) == chosen.end())
+        chosen.push_back(i);
+  };
+  const auto is_there = [&](const char* name) {
+    return std::any_of(axes.begin(), axes.end(),
+                       [&](const Axis& axis) { return axis.name == name && axis.size() > 1; });
+  };
+  if (is_there("radius") && is_there("inflation")) {
+    add([](const Axis& axis) { return axis.name == "radius"; });
+    add([](const Axis& axis) { return axis.name == "inflation"; });
+  }
+  add([](const Axis& axis) { return !axis.of_data; });
+  add([](const Axis& axis) { return axis.of_data; });
+  return chosen;
+}
+
+/// A cell of a map: the least error over the axes that are not drawn, and whether a seed of it was lost or failed.
+struct Cell {
+  double error = kInfinity;
+  bool flagged = false;
+};
+/// Cells by their place on the drawn axes.
+using Map = std::map<std::vector<long>, Cell>;
+
+/// A map for each filter, method and kind of data, by its words.
+std::vector<std::pair<std::string, Map>> maps_of(const io::NetcdfReader& file, const std::vector<Axis>& axes,
+                                                 const std::vector<std::size_t>& over) {
+  const auto errors = file.values("rmse_analysis_median"), lost = file.values("lost"), failed = file.values("failed");
+  std::vector<std::pair<std::string, Map>> maps;
+  std::vector<long> at(axes.size(), 0);
+  for (std::size_t cell = 0; cell < errors.size(); ++cell) {
+    std::size_t rest = cell;
+    for (std::size_t i = axes.size(); i-- > 0;) {
+      at[i] = static_cast<long>(rest) % axes[i].size();
+      rest /= axes[i].values.size();
+    }
+    std::vector<long> place;
+    for (const std::size_t i : over) place.push_back(at[i]);
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const bool is_drawn = std::find(over.begin(), over.end(), i) != over.end();
+      const std::string& text = axes[i].texts[static_cast<std::size_t>(at[i])];
+      if (axes[i].name == "method")
+        words.push_back(text);
+      else if (axes[i].name == "filter")
+        words.push_back(fmt::format("filter {}", at[i]));
+      else if (axes[i].of_data && axes[i].size() > 1 && !is_drawn)
+        words.push_back(axes[i].name + " " + text);
+    }
+    if (words.empty()) words.push_back(file.text_attribute("", "method"));
+    const std::string label = fmt::format("{}", fmt::join(words, ", "));
+    auto map = std::find_if(maps.begin(), maps.end(), [&](const auto& one) { return one.first == label; });
+    if (map == maps.end()) map = maps.insert(maps.end(), {label, {}});
+    Cell& known = map->second[place];
+    if (errors[cell] < known.error) known = {errors[cell], lost[cell] + failed[cell] > 0};
+  }
+  return maps;
+}
+
+/// Colours by the logarithm where errors differ much, up to ten times the least.
+std::string colours(const std::vector<std::pair<std::string, Map>>& maps, double& low, double& high) {
+  low = kInfinity, high = 0;
+  for (const auto& [label, map] : maps)
+    for (const auto& [at, cell] : map)
+      if (std::isfinite(cell.error)) low = std::min(low, cell.error), high = std::max(high, cell.error);
+  if (!std::isfinite(low)) low = 0, high = 1;
+  high = std::min(high, 10 * low);
+  if (!(high > low)) high = low + std::max(1e-3, 1e-3 * low);
+  std::string ticks;
+  for (const double decade : {1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0})
+    for (const double digit : {1.0, 1.5, 2.0, 3.0, 5.0, 7.0})
+      if (const double tick = decade * digit; tick >= low && tick <= high)
+        ticks += fmt::format("{}{:.4g}", ticks.empty() ? "" : ", ", tick);
+  std::string text = fmt::format("set cbrange [{:.6g}:{:.6g}]\n", low, high);
+  return low > 0 && high > 3 * low ? text + "set logscale cb\nset cbtics (" + ticks + ")\n" : text;
+}
+
+/// Whether the colour of a value is so dark that text on it must be white.
+bool is_dark(double value, double low, double high) {
+  const double share =
+      high > 3 * low && low > 0 ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+  return share < 0.6;
+}
+
+std::string ticks_of(const Axis& axis) {
+  std::string text;
+  for (long i = 0; i < axis.size(); ++i)
+    text += fmt::format("{}'{}' {}", i ? ", " : "", axis.texts[static_cast<std::size_t>(i)], i);
+  return "(" + text + ")";
+}
+
+std::string axis_title(const Axis& axis) { return axis.name == "members" ? "members N" : axis.name; }
+
+/// The cells with the least error among those on the same data.
+std::vector<std::vector<long>> best_of(const Map& map, const std::vector<Axis>& axes,
+                                       const std::vector<std::size_t>& over) {
+  std::map<std::vector<long>, std::vector<long>> best;  // data -> place
+  for (const auto& [at, cell] : map) {
+    std::vector<long> data;
+    for (std::size_t i = 0; i < over.size(); ++i)
+      if (axes[over[i]].of_data) data.push_back(at[i]);
+    const auto [found, first] = best.try_emplace(data, at);
+    if (cell.error < map.at(found->second).error) found->second = at;
+  }
+  std::vector<std::vector<long>> places;
+  for (const auto& [data, place] : best)
+    if (std::isfinite(map.at(place).error)) places.push_back(place);
+  return places;
+}
+
+/// One panel: colours, numbers, crosses where there is none, a frame around the best.
+void draw_map(Figure& figure, long panel, const std::pair<std::string, Map>& labelled, const std::vector<Axis>& axes,
+              const std::vector<std::size_t>& over, double low, double high) {
+  const auto& [label, map] = labelled;
+  const Axis &x = axes[over[0]], &y = axes[over[1]];
+  Matrix values({y.size(), x.size()});
+  std::string texts, failed;
+  for (const auto& [at, cell] : map) {
+    const bool known = std::isfinite(cell.error);
+    values(at[1], at[0]) = known ? cell.error : std::nan("");
+    if (known)
+      texts += fmt::format("{} {} {:.{}f}{} {}\n", at[0], at[1], cell.error, cell.error < 1 ? 3 : 2,
+                           cell.flagged ? "*" : "", is_dark(cell.error, low, high) ? 0xffffff : 0x000000);
+    else
+      failed += fmt::format("{} {}\n", at[0], at[1]);
+  }
+  const auto block = [&](const char* name, const char* columns, const std::string& text) {
+    figure.data.push_back({fmt::format("{}{}", name, panel), columns, text});
+  };
+  block("map", "x, y, RMSE", image_text(values, counting(y.size()), counting(x.size())));
+  std::string plot = fmt::format("plot $map{} using 2:1:3 with image", panel);
+  if (x.size() <= 10 && y.size() <= 16 && !texts.empty()) {
+    block("number", "x, y, RMSE (*: some seeds lost or failed), colour", texts);
+    plot += fmt::format(", $number{} using 1:2:3:4 with labels tc rgb variable font ',9'", panel);
+  }
+  if (!failed.empty()) {
+    block("failed", "x, y of cells without a finite median", failed);
+    plot += fmt::format(", $failed{} using 1:2 with points pt 2 ps 1.5 lw 1.5 lc rgb '#555555'", panel);
+  }
+  figure.commands += title(label);
+  figure.commands +=
+      "unset object\nset object 1 rectangle from graph 0,0 to graph 1,1 fc rgb '#d9d9d9' fs solid behind\n";
+  int object = 2;
+  for (const auto& at : best_of(map, axes, over))
+    figure.commands +=
+        fmt::format("set object {} rectangle from {},{} to {},{} front fs empty border lc rgb '{}' lw 3\n", object++,
+                    static_cast<double>(at[0]) - 0.47, static_cast<double>(at[1]) - 0.47,
+                    static_cast<double>(at[0]) + 0.47, static_cast<double>(at[1]) + 0.47, kOrange);
+  figure.commands += fmt::format("set xrange [-0.5:{}.5]\nset yrange [-0.5:{}.5]\nset xtics {}\nset ytics {}\n{}\n",
+                                 x.size() - 1, y.size() - 1, ticks_of(x), ticks_of(y), plot);
+}
+
+std::vector<Figure> heat_maps(const std::vector<std::pair<std::string, Map>>& maps, const std::vector<Axis>& axes,
+                              const std::vector<std::size_t>& over) {
+  std::vector<Figure> figures;
+  double low = 0, high = 1;
+  const std::string range = colours(maps, low, high);
+  for (std::size_t first = 0; first < maps.size(); first += kPanels) {
+    const std::size_t count = std::min(kPanels, maps.size() - first);
+    const Panels panels(static_cast<long>(count), true);
+    Figure figure = panels.figure(first == 0 ? "sweep" : fmt::format("sweep-{}", first / kPanels + 1));
+    figure.commands += kSequential + range + panels.colour_box() +
+                       "set label 1 'median RMSE of the analysis; framed: the best, x: failed, *: some seeds lost or "
+                       "failed' at screen 0.02,0.985 font ',10'\n";
+    for (std::size_t k = 0; k < count; ++k) {
+      figure.commands += panels.at(static_cast<long>(k), axis_title(axes[over[0]]), axis_title(axes[over[1]]));
+      if (k == 1) figure.commands += "unset colorbox\nunset label 1\n";
+      draw_map(figure, static_cast<long>(k), maps[first + k], axes, over, low, high);
+    }
+    figures.push_back(std::move(figure));
+  }
+  return figures;
+}
+
+/// One axis: a line for each filter and kind of data.
+Figure curves(const std::vector<std::pair<std::string, Map>>& maps, const Axis& axis) {
+  const Panels panels(1);
+  Figure figure = panels.figure("sweep");
+  figure.commands +=
+      panels.at(0, axis_title(axis), "median RMSE of the analysis") + panels.key() +
+      "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\n" +
+      fmt::format("set xrange [-0.3:{}.3]\nset xtics {}\nset yrange [0:*]\n", axis.size() - 1, ticks_of(axis));
+  std::string plot;
+  for (std::size_t k = 0; k < std::min(kCurves, maps.size()); ++k) {
+    std::string text;
+    for (const auto& [at, cell] : maps[k].second)
+      text +=
+          std::isfinite(cell.error) ? fmt::format("{} {:.6g}\n", at[0], cell.error) : fmt::format("{} nan\n", at[0]);
+    figure.data.push_back({fmt::format("curve{}", k), "place on the axis, RMSE", text});
+    plot += fmt::format("{}$curve{} using 1:2 with linespoints pt 7 ps 0.6 lw 1.6 title '{}'", k ? ", " : "plot ", k,
+                        maps[k].first);
+  }
+  figure.commands += plot + "\n";
+  return figure;
+}
+
+}  // namespace
+
+std::vector<Figure> sweep_figures(const io::NetcdfReader& result) {
+  const auto axes = axes_of(result);
+  const auto over = drawn(axes);
+  if (over.empty()) return {};
+  const auto maps = maps_of(result, axes, over);
+  if (over.size() == 2) return heat_maps(maps, axes, over);
+  return {curves(maps, axes[over[0]])};
+}
+
+}  // namespace vida::report
