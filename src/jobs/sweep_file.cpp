@@ -37,6 +37,9 @@ void put_attributes(io::NetcdfWriter& file, const SweepPlan& plan) {
   file.attribute("axes_of_data", fmt::format("{}", fmt::join(data, " ")));
   file.attribute("axes_of_numbers", fmt::format("{}", fmt::join(numeric, " ")));
   file.attribute("method", plan.points.front().filter.method);
+  for (const SweepPoint& point : plan.points)
+    if (const auto unused = plan.without_use(point.filter.method); !unused.empty())
+      file.attribute("axes_without_use_of_" + point.filter.method, fmt::format("{}", fmt::join(unused, " ")));
 }
 
 }  // namespace

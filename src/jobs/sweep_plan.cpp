@@ -128,6 +128,13 @@ bool SweepPlan::uses(const std::string& method, const SweepAxis& axis) const {
   return of.empty() || std::find(of.begin(), of.end(), method) != of.end();
 }
 
+std::vector<std::string> SweepPlan::without_use(const std::string& method) const {
+  std::vector<std::string> names;
+  for (const SweepAxis& axis : axes)
+    if (axis.size() > 1 && !uses(method, axis)) names.push_back(axis.name);
+  return names;
+}
+
 SweepPlan make_sweep_plan(const Device& device, const Config& config) {
   SweepPlan plan{.config = config,
                  .axes = axes_of(config),

@@ -44,6 +44,8 @@ struct SweepPlan {
   long cycles() const { return problems.front().data.y.extent(0); }
   /// Whether a filter of this method uses the axis.
   bool uses(const std::string& method, const SweepAxis& axis) const;
+  /// Names of the axes with several values that it does not use.
+  std::vector<std::string> without_use(const std::string& method) const;
 };
 
 /// Throws InvalidArgument or FileError with one message when the configuration and its files do not fit together.

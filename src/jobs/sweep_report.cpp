@@ -84,9 +84,7 @@ std::vector<std::string> sweep_notes(const SweepPlan& plan, const SweepScores& s
   std::set<std::string> methods;
   for (const SweepPoint& point : plan.points) {
     if (!methods.insert(point.filter.method).second) continue;
-    std::vector<std::string> unused;
-    for (const SweepAxis& axis : plan.axes)
-      if (axis.size() > 1 && !plan.uses(point.filter.method, axis)) unused.push_back(axis.name);
+    const auto unused = plan.without_use(point.filter.method);
     if (!unused.empty())
       notes.push_back(fmt::format("{} does not use {}: it runs once for all values.", point.filter.method,
                                   fmt::join(unused, ", ")));

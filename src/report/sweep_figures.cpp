@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kPanels = 4;  // of one figure
 constexpr std::size_t kCurves = 8;
+constexpr double kWidest = 4;  // largest colour over the least; those that lost the truth are beyond
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Axis {
@@ -80,6 +81,12 @@ struct Cell {
 /// Cells by their place on the drawn axes.
 using Map = std::map<std::vector<long>, Cell>;
 
+/// " (without radius)": the axes that a method does not use.
+std::string without(const io::NetcdfReader& file, const std::string& method) {
+  const auto unused = words_of(file.text_attribute("", "axes_without_use_of_" + method));
+  return unused.empty() ? "" : fmt::format(" (without {})", fmt::join(unused, ", "));
+}
+
 /// A map for each filter, method and kind of data, by its words.
 std::vector<std::pair<std::string, Map>> maps_of(const io::NetcdfReader& file, const std::vector<Axis>& axes,
                                                  const std::vector<std::size_t>& over) {
@@ -99,13 +106,16 @@ std::vector<std::pair<std::string, Map>> maps_of(const io::NetcdfReader& file, c
       const bool is_drawn = std::find(over.begin(), over.end(), i) != over.end();
       const std::string& text = axes[i].texts[static_cast<std::size_t>(at[i])];
       if (axes[i].name == "method")
-        words.push_back(text);
+        words.push_back(text + without(file, text));
       else if (axes[i].name == "filter")
         words.push_back(fmt::format("filter {}", at[i]));
       else if (axes[i].of_data && axes[i].size() > 1 && !is_drawn)
         words.push_back(axes[i].name + " " + text);
     }
-    if (words.empty()) words.push_back(file.text_attribute("", "method"));
+    if (words.empty()) {
+      const std::string method = file.text_attribute("", "method");
+      words.push_back(method + without(file, method));
+    }
     const std::string label = fmt::format("{}", fmt::join(words, ", "));
     auto map = std::find_if(maps.begin(), maps.end(), [&](const auto& one) { return one.first == label; });
     if (map == maps.end()) map = maps.insert(maps.end(), {label, {}});
@@ -115,14 +125,14 @@ std::vector<std::pair<std::string, Map>> maps_of(const io::NetcdfReader& file, c
   return maps;
 }
 
-/// Colours by the logarithm where errors differ much, up to ten times the least.
+/// Colours by the logarithm where errors differ much, up to kWidest times the least.
 std::string colours(const std::vector<std::pair<std::string, Map>>& maps, double& low, double& high) {
   low = kInfinity, high = 0;
   for (const auto& [label, map] : maps)
     for (const auto& [at, cell] : map)
       if (std::isfinite(cell.error)) low = std::min(low, cell.error), high = std::max(high, cell.error);
   if (!std::isfinite(low)) low = 0, high = 1;
-  high = std::min(high, 10 * low);
+  high = std::min(high, kWidest * low);
   if (!(high > low)) high = low + std::max(1e-3, 1e-3 * low);
   std::string ticks;
   for (const double decade : {1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0})
@@ -149,20 +159,23 @@ std::string ticks_of(const Axis& axis) {
 
 std::string axis_title(const Axis& axis) { return axis.name == "members" ? "members N" : axis.name; }
 
-/// The cells with the least error among those on the same data.
+/// The cells with the least error among those on the same data: several where a method does not use a drawn axis.
 std::vector<std::vector<long>> best_of(const Map& map, const std::vector<Axis>& axes,
                                        const std::vector<std::size_t>& over) {
-  std::map<std::vector<long>, std::vector<long>> best;  // data -> place
-  for (const auto& [at, cell] : map) {
+  const auto data_of = [&](const std::vector<long>& at) {
     std::vector<long> data;
     for (std::size_t i = 0; i < over.size(); ++i)
       if (axes[over[i]].of_data) data.push_back(at[i]);
-    const auto [found, first] = best.try_emplace(data, at);
-    if (cell.error < map.at(found->second).error) found->second = at;
+    return data;
+  };
+  std::map<std::vector<long>, double> least;
+  for (const auto& [at, cell] : map) {
+    double& known = least.try_emplace(data_of(at), kInfinity).first->second;
+    known = std::min(known, cell.error);
   }
   std::vector<std::vector<long>> places;
-  for (const auto& [data, place] : best)
-    if (std::isfinite(map.at(place).error)) places.push_back(place);
+  for (const auto& [at, cell] : map)
+    if (std::isfinite(cell.error) && cell.error == least.at(data_of(at))) places.push_back(at);
   return places;
 }
 
