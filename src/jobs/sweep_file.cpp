@@ -3,11 +3,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "io/netcdf.hpp"
 #include "jobs/results.hpp"
 
 namespace vida::jobs {
 namespace {
+
+/// Of an entry of [[filters]]; empty where it is an axis.
+std::string method_of(const SweepPlan& plan, long entry) {
+  const bool is_axis =
+      std::any_of(plan.axes.begin(), plan.axes.end(), [](const SweepAxis& axis) { return axis.name == "method"; });
+  return is_axis ? "" : plan.config.text(io::list_key(entry, "method"));
+}
 
 /// The values of an axis as a coordinate; a text, a file or true and false by their number.
 void put_axis(io::NetcdfWriter& file, const SweepPlan& plan, const SweepAxis& axis) {
@@ -17,7 +26,9 @@ void put_axis(io::NetcdfWriter& file, const SweepPlan& plan, const SweepAxis& ax
     values[i] = axis.numeric() ? number_of(value) : static_cast<double>(i);
     if (axis.numeric()) continue;
     const auto* text = std::get_if<std::string>(&value);
-    file.attribute(fmt::format("{}_{}", axis.name, i), text ? *text : io::to_toml(value));
+    file.attribute(fmt::format("{}_{}", axis.name, i), axis.varies.empty() ? method_of(plan, i)
+                                                       : text              ? *text
+                                                                           : io::to_toml(value));
   }
   const std::string what =
       axis.varies.empty() ? "entry of [[filters]]" : io::find_setting(axis.varies, plan.config.job())->description;

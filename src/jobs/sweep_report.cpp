@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -13,24 +14,26 @@
 namespace vida::jobs {
 namespace {
 
-constexpr std::size_t kNamed = 4;  // runs that a note names
+constexpr std::size_t kNamed = 4;  // points that a note names
 
 const SweepPoint& point_at(const SweepPlan& plan, long index) { return plan.points[static_cast<std::size_t>(index)]; }
 
-/// "serial N 5, infl 1 in data set 3 at cycle 40; .. and 7 more"
+/// "serial N 5, infl 1 in 3 of 10 data sets, the first at cycle 40; .. and 7 points more"
 std::string places(const SweepPlan& plan, const SweepScores& scores, const auto& cycle_of) {
   std::vector<std::string> named;
   std::size_t more = 0;
-  for (std::size_t i = 0; i < scores.points.size(); ++i)
-    for (std::size_t k = 0; k < scores.points[i].runs.size(); ++k) {
-      const long cycle = cycle_of(scores.points[i].runs[k]);
-      if (cycle < 0) continue;
-      if (named.size() < kNamed)
-        named.push_back(fmt::format("{} in data set {} at cycle {}", plan.points[i].label, k, cycle));
-      else
-        ++more;
-    }
-  return fmt::format("{}{}", fmt::join(named, "; "), more ? fmt::format("; and {} more", more) : "");
+  for (std::size_t i = 0; i < scores.points.size(); ++i) {
+    long count = 0, first = std::numeric_limits<long>::max();
+    for (const AssimilationSummary& run : scores.points[i].runs)
+      if (const long cycle = cycle_of(run); cycle >= 0) ++count, first = std::min(first, cycle);
+    if (count == 0) continue;
+    if (named.size() < kNamed)
+      named.push_back(fmt::format("{} in {} of {} data sets, the first at cycle {}", plan.points[i].label, count,
+                                  plan.seeds, first));
+    else
+      ++more;
+  }
+  return fmt::format("{}{}", fmt::join(named, "; "), more ? fmt::format("; and {} points more", more) : "");
 }
 
 long sum_of(const SweepScores& scores, long FilterScores::*part) {

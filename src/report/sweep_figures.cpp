@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kPanels = 4;  // of one figure
 constexpr std::size_t kCurves = 8;
-constexpr double kWidest = 4;  // largest colour over the least; those that lost the truth are beyond
+constexpr double kWidest = 4;  // largest colour over the least: what lost the truth is beyond
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Axis {
@@ -81,17 +81,42 @@ struct Cell {
 /// Cells by their place on the drawn axes.
 using Map = std::map<std::vector<long>, Cell>;
 
-/// " (without radius)": the axes that a method does not use.
-std::string without(const io::NetcdfReader& file, const std::string& method) {
-  const auto unused = words_of(file.text_attribute("", "axes_without_use_of_" + method));
-  return unused.empty() ? "" : fmt::format(" (without {})", fmt::join(unused, ", "));
-}
+/// What a map is of, in words, and which of the drawn axes its method does not use.
+struct Subject {
+  std::string words;
+  std::vector<std::string> unused;
 
-/// A map for each filter, method and kind of data, by its words.
-std::vector<std::pair<std::string, Map>> maps_of(const io::NetcdfReader& file, const std::vector<Axis>& axes,
-                                                 const std::vector<std::size_t>& over) {
+  Subject(const io::NetcdfReader& file, const std::vector<Axis>& axes, const std::vector<std::size_t>& over,
+          const std::vector<long>& at) {
+    std::string method = file.text_attribute("", "method"), filter, data;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const std::string& text = axes[i].texts[static_cast<std::size_t>(at[i])];
+      if (axes[i].name == "method" || (axes[i].name == "filter" && !text.empty())) method = text;
+      if (axes[i].name == "filter") filter = fmt::format(", filter {}", at[i]);
+      if (axes[i].of_data && axes[i].size() > 1 && std::find(over.begin(), over.end(), i) == over.end())
+        data += ", " + axes[i].name + " " + text;
+    }
+    const auto all = words_of(file.text_attribute("", "axes_without_use_of_" + method));
+    for (const std::size_t i : over)
+      if (std::find(all.begin(), all.end(), axes[i].name) != all.end()) unused.push_back(axes[i].name);
+    words = method + filter + data;
+  }
+};
+
+/// The errors of one filter on one kind of data over the drawn axes.
+struct Labelled {
+  Subject subject;
+  Map map;
+  std::string label() const {
+    return subject.unused.empty() ? subject.words
+                                  : fmt::format("{} (without {})", subject.words, fmt::join(subject.unused, ", "));
+  }
+};
+
+std::vector<Labelled> maps_of(const io::NetcdfReader& file, const std::vector<Axis>& axes,
+                              const std::vector<std::size_t>& over) {
   const auto errors = file.values("rmse_analysis_median"), lost = file.values("lost"), failed = file.values("failed");
-  std::vector<std::pair<std::string, Map>> maps;
+  std::vector<Labelled> maps;
   std::vector<long> at(axes.size(), 0);
   for (std::size_t cell = 0; cell < errors.size(); ++cell) {
     std::size_t rest = cell;
@@ -99,54 +124,46 @@ std::vector<std::pair<std::string, Map>> maps_of(const io::NetcdfReader& file, c
       at[i] = static_cast<long>(rest) % axes[i].size();
       rest /= axes[i].values.size();
     }
+    const Subject subject(file, axes, over, at);
+    auto map =
+        std::find_if(maps.begin(), maps.end(), [&](const Labelled& one) { return one.subject.words == subject.words; });
+    if (map == maps.end()) map = maps.insert(maps.end(), {subject, {}});
     std::vector<long> place;
     for (const std::size_t i : over) place.push_back(at[i]);
-    std::vector<std::string> words;
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      const bool is_drawn = std::find(over.begin(), over.end(), i) != over.end();
-      const std::string& text = axes[i].texts[static_cast<std::size_t>(at[i])];
-      if (axes[i].name == "method")
-        words.push_back(text + without(file, text));
-      else if (axes[i].name == "filter")
-        words.push_back(fmt::format("filter {}", at[i]));
-      else if (axes[i].of_data && axes[i].size() > 1 && !is_drawn)
-        words.push_back(axes[i].name + " " + text);
-    }
-    if (words.empty()) {
-      const std::string method = file.text_attribute("", "method");
-      words.push_back(method + without(file, method));
-    }
-    const std::string label = fmt::format("{}", fmt::join(words, ", "));
-    auto map = std::find_if(maps.begin(), maps.end(), [&](const auto& one) { return one.first == label; });
-    if (map == maps.end()) map = maps.insert(maps.end(), {label, {}});
-    Cell& known = map->second[place];
+    Cell& known = map->map[place];
     if (errors[cell] < known.error) known = {errors[cell], lost[cell] + failed[cell] > 0};
   }
   return maps;
 }
 
-/// Colours by the logarithm where errors differ much, up to kWidest times the least.
-std::string colours(const std::vector<std::pair<std::string, Map>>& maps, double& low, double& high) {
-  low = kInfinity, high = 0;
-  for (const auto& [label, map] : maps)
-    for (const auto& [at, cell] : map)
+/// The least error, and the largest that gets a colour of its own.
+std::pair<double, double> limits_of(const std::vector<Labelled>& maps) {
+  double low = kInfinity, high = 0;
+  for (const Labelled& one : maps)
+    for (const auto& [at, cell] : one.map)
       if (std::isfinite(cell.error)) low = std::min(low, cell.error), high = std::max(high, cell.error);
-  if (!std::isfinite(low)) low = 0, high = 1;
+  if (!std::isfinite(low)) return {0, 1};
   high = std::min(high, kWidest * low);
-  if (!(high > low)) high = low + std::max(1e-3, 1e-3 * low);
+  return {low, high > low ? high : low + std::max(1e-3, 1e-3 * low)};
+}
+
+bool by_logarithm(double low, double high) { return low > 0 && high > 2 * low; }
+
+std::string colours(double low, double high) {
+  const std::string range = fmt::format("set cbrange [{:.6g}:{:.6g}]\n", low, high);
+  if (!by_logarithm(low, high)) return range;
   std::string ticks;
   for (const double decade : {1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0})
-    for (const double digit : {1.0, 1.5, 2.0, 3.0, 5.0, 7.0})
+    for (const double digit : {1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0})
       if (const double tick = decade * digit; tick >= low && tick <= high)
         ticks += fmt::format("{}{:.4g}", ticks.empty() ? "" : ", ", tick);
-  std::string text = fmt::format("set cbrange [{:.6g}:{:.6g}]\n", low, high);
-  return low > 0 && high > 3 * low ? text + "set logscale cb\nset cbtics (" + ticks + ")\n" : text;
+  return range + "set logscale cb\nset cbtics (" + ticks + ")\n";
 }
 
 /// Whether the colour of a value is so dark that text on it must be white.
 bool is_dark(double value, double low, double high) {
   const double share =
-      high > 3 * low && low > 0 ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+      by_logarithm(low, high) ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
   return share < 0.6;
 }
 
@@ -180,35 +197,34 @@ std::vector<std::vector<long>> best_of(const Map& map, const std::vector<Axis>& 
 }
 
 /// One panel: colours, numbers, crosses where there is none, a frame around the best.
-void draw_map(Figure& figure, long panel, const std::pair<std::string, Map>& labelled, const std::vector<Axis>& axes,
+void draw_map(Figure& figure, long panel, const Labelled& labelled, const std::vector<Axis>& axes,
               const std::vector<std::size_t>& over, double low, double high) {
-  const auto& [label, map] = labelled;
+  const Map& map = labelled.map;
   const Axis &x = axes[over[0]], &y = axes[over[1]];
-  Matrix values({y.size(), x.size()});
-  std::string texts, failed;
+  std::string known, texts, failed;
   for (const auto& [at, cell] : map) {
-    const bool known = std::isfinite(cell.error);
-    values(at[1], at[0]) = known ? cell.error : std::nan("");
-    if (known)
-      texts += fmt::format("{} {} {:.{}f}{} {}\n", at[0], at[1], cell.error, cell.error < 1 ? 3 : 2,
-                           cell.flagged ? "*" : "", is_dark(cell.error, low, high) ? 0xffffff : 0x000000);
-    else
+    if (!std::isfinite(cell.error)) {
       failed += fmt::format("{} {}\n", at[0], at[1]);
+      continue;
+    }
+    known += fmt::format("{} {} {:.6g}\n", at[0], at[1], cell.error);
+    texts += fmt::format("{} {} {:.{}f}{} {}\n", at[0], at[1], cell.error, cell.error < 1 ? 3 : 2,
+                         cell.flagged ? "*" : "", is_dark(cell.error, low, high) ? 0xffffff : 0x000000);
   }
-  const auto block = [&](const char* name, const char* columns, const std::string& text) {
+  std::string plot;
+  const auto add = [&](const char* name, const char* columns, const std::string& text, const char* how) {
+    if (text.empty()) return;
     figure.data.push_back({fmt::format("{}{}", name, panel), columns, text});
+    plot += fmt::format("{}${}{} {}", plot.empty() ? "plot " : ", ", name, panel, how);
   };
-  block("map", "x, y, RMSE", image_text(values, counting(y.size()), counting(x.size())));
-  std::string plot = fmt::format("plot $map{} using 2:1:3 with image", panel);
-  if (x.size() <= 10 && y.size() <= 16 && !texts.empty()) {
-    block("number", "x, y, RMSE (*: some seeds lost or failed), colour", texts);
-    plot += fmt::format(", $number{} using 1:2:3:4 with labels tc rgb variable font ',9'", panel);
-  }
-  if (!failed.empty()) {
-    block("failed", "x, y of cells without a finite median", failed);
-    plot += fmt::format(", $failed{} using 1:2 with points pt 2 ps 1.5 lw 1.5 lc rgb '#555555'", panel);
-  }
-  figure.commands += title(label);
+  // boxes, not an image, which needs a value in every cell
+  add("map", "x, y, RMSE", known, "using 1:2:(0.5):(0.5):3 with boxxyerror fs solid lc palette");
+  if (x.size() <= 10 && y.size() <= 16)
+    add("number", "x, y, RMSE (*: some seeds lost or failed), colour", texts,
+        "using 1:2:3:4 with labels tc rgb variable font ',9'");
+  add("failed", "x, y of cells without a finite median", failed,
+      "using 1:2 with points pt 2 ps 1.5 lw 1.5 lc rgb '#555555'");
+  figure.commands += title(labelled.label());
   figure.commands +=
       "unset object\nset object 1 rectangle from graph 0,0 to graph 1,1 fc rgb '#d9d9d9' fs solid behind\n";
   int object = 2;
@@ -221,16 +237,15 @@ void draw_map(Figure& figure, long panel, const std::pair<std::string, Map>& lab
                                  x.size() - 1, y.size() - 1, ticks_of(x), ticks_of(y), plot);
 }
 
-std::vector<Figure> heat_maps(const std::vector<std::pair<std::string, Map>>& maps, const std::vector<Axis>& axes,
+std::vector<Figure> heat_maps(const std::vector<Labelled>& maps, const std::vector<Axis>& axes,
                               const std::vector<std::size_t>& over) {
   std::vector<Figure> figures;
-  double low = 0, high = 1;
-  const std::string range = colours(maps, low, high);
+  const auto [low, high] = limits_of(maps);
   for (std::size_t first = 0; first < maps.size(); first += kPanels) {
     const std::size_t count = std::min(kPanels, maps.size() - first);
     const Panels panels(static_cast<long>(count), true);
     Figure figure = panels.figure(first == 0 ? "sweep" : fmt::format("sweep-{}", first / kPanels + 1));
-    figure.commands += kSequential + range + panels.colour_box() +
+    figure.commands += kSequential + colours(low, high) + panels.colour_box() +
                        "set label 1 'median RMSE of the analysis; framed: the best, x: failed, *: some seeds lost or "
                        "failed' at screen 0.02,0.985 font ',10'\n";
     for (std::size_t k = 0; k < count; ++k) {
@@ -244,22 +259,23 @@ std::vector<Figure> heat_maps(const std::vector<std::pair<std::string, Map>>& ma
 }
 
 /// One axis: a line for each filter and kind of data.
-Figure curves(const std::vector<std::pair<std::string, Map>>& maps, const Axis& axis) {
+Figure curves(const std::vector<Labelled>& maps, const Axis& axis) {
+  const double high = limits_of(maps).second;
   const Panels panels(1);
   Figure figure = panels.figure("sweep");
-  figure.commands +=
-      panels.at(0, axis_title(axis), "median RMSE of the analysis") + panels.key() +
-      "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\n" +
-      fmt::format("set xrange [-0.3:{}.3]\nset xtics {}\nset yrange [0:*]\n", axis.size() - 1, ticks_of(axis));
+  figure.commands += panels.at(0, axis_title(axis), "median RMSE of the analysis") + panels.key() +
+                     "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\n" +
+                     fmt::format("set xrange [-0.3:{}.3]\nset xtics {}\nset yrange [0:{:.4g}]\n", axis.size() - 1,
+                                 ticks_of(axis), 1.1 * high);
   std::string plot;
   for (std::size_t k = 0; k < std::min(kCurves, maps.size()); ++k) {
     std::string text;
-    for (const auto& [at, cell] : maps[k].second)
+    for (const auto& [at, cell] : maps[k].map)
       text +=
           std::isfinite(cell.error) ? fmt::format("{} {:.6g}\n", at[0], cell.error) : fmt::format("{} nan\n", at[0]);
     figure.data.push_back({fmt::format("curve{}", k), "place on the axis, RMSE", text});
     plot += fmt::format("{}$curve{} using 1:2 with linespoints pt 7 ps 0.6 lw 1.6 title '{}'", k ? ", " : "plot ", k,
-                        maps[k].first);
+                        maps[k].label());
   }
   figure.commands += plot + "\n";
   return figure;
@@ -271,8 +287,11 @@ std::vector<Figure> sweep_figures(const io::NetcdfReader& result) {
   const auto axes = axes_of(result);
   const auto over = drawn(axes);
   if (over.empty()) return {};
-  const auto maps = maps_of(result, axes, over);
-  if (over.size() == 2) return heat_maps(maps, axes, over);
+  auto maps = maps_of(result, axes, over);
+  if (over.size() == 2) {
+    std::erase_if(maps, [&](const Labelled& one) { return one.subject.unused.size() == over.size(); });
+    return heat_maps(maps, axes, over);
+  }
   return {curves(maps, axes[over[0]])};
 }
 
