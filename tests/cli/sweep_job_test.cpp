@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/inference_jobs.hpp"
+#include "cli/sweep_jobs.hpp"
 #include "jobs/sweep_plan.hpp"
 #include "jobs/sweep_runs.hpp"
 #include "vida/array.hpp"
@@ -20,31 +21,6 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::StartsWith;
-
-/// Two methods, one of them localised, on two twins of Lorenz-96 with 8 variables.
-const char* const kSweep = R"(job = "sweep"
-[model]
-n = 8
-[observations]
-cycles = 60
-[run]
-seeds = 2
-burn_in = 20
-[sweep]
-method = ["etkf", "serial"]
-radius = [2, inf]
-inflation = [1.0, 1.05, 1.2]
-[[filters]]
-members = 10
-)";
-
-Answer run(const Workplace& place, std::vector<std::string> words = {}, const std::string& text = kSweep) {
-  place.write("s.toml", text);
-  words.insert(words.begin(), {"run", "s.toml", "--out", "o", "--force"});
-  return place.vida(words, {"PATH=/nowhere"});  // without gnuplot, which would take most of the time
-}
 
 std::vector<std::vector<std::string>> csv_of(const Workplace& place) {
   std::vector<std::vector<std::string>> rows;
@@ -55,17 +31,6 @@ std::vector<std::vector<std::string>> csv_of(const Workplace& place) {
     for (std::string cell; std::getline(cells, cell, ',');) rows.back().push_back(cell);
   }
   return rows;
-}
-
-void expect_refused(const std::vector<std::string>& settings, const std::string& message) {
-  const Workplace place;
-  std::vector<std::string> words;
-  for (const auto& setting : settings) words.insert(words.end(), {"--set", setting});
-  const auto answer = run(place, words);
-  EXPECT_EQ(answer.code, 2) << ::testing::PrintToString(settings);
-  EXPECT_THAT(answer.err, AllOf(StartsWith("vida: "), HasSubstr(message)));
-  EXPECT_EQ(std::count(answer.err.begin(), answer.err.end(), '\n'), 1) << answer.err;
-  EXPECT_THAT(place.files(), ElementsAre("s.toml"));
 }
 
 TEST(SweepJob, LeavesATableOfTheBestAndEveryFile) {
@@ -93,7 +58,7 @@ TEST(SweepJob, LeavesATableOfTheBestAndEveryFile) {
 
 TEST(SweepJob, TheSpreadsheetHasARowForEachPoint) {
   const Workplace place;
-  ASSERT_EQ(run(place).code, 0);
+  ASSERT_EQ(run_sweep_job(place).code, 0);
   const auto rows = csv_of(place);
   ASSERT_EQ(rows.size(), 1U + 3 + 6);
   EXPECT_THAT(std::vector<std::string>(rows[0].begin(), rows[0].begin() + 5),
@@ -112,7 +77,7 @@ TEST(SweepJob, TheSpreadsheetHasARowForEachPoint) {
 
 TEST(SweepJob, TheResultHasADimensionForEachAxisAndTheSeedsLast) {
   const Workplace place;
-  ASSERT_EQ(run(place).code, 0);
+  ASSERT_EQ(run_sweep_job(place).code, 0);
   const NetcdfReader result(place.path("o/result.nc"));
   for (const char* name :
        {"rmse_analysis", "spread_analysis", "spread_over_rmse", "chi_square_mean", "lost_at", "failed_at"})
@@ -132,10 +97,10 @@ TEST(SweepJob, TheResultHasADimensionForEachAxisAndTheSeedsLast) {
 
 TEST(SweepJob, ARunGivesTheSameBitsInAnySweepAndInAssimilate) {
   const Workplace place;
-  ASSERT_EQ(run(place).code, 0);
+  ASSERT_EQ(run_sweep_job(place).code, 0);
   const auto all = NetcdfReader(place.path("o/result.nc")).array<4>("rmse_analysis");
-  ASSERT_EQ(run(place, {"--set", "sweep.method=['serial']", "--set", "sweep.radius=[2]", "--set",
-                        "sweep.inflation=[1.05]", "--set", "run.seeds=1"})
+  ASSERT_EQ(run_sweep_job(place, {"--set", "sweep.method=['serial']", "--set", "sweep.radius=[2]", "--set",
+                                  "sweep.inflation=[1.05]", "--set", "run.seeds=1"})
                 .code,
             0);
   const auto alone = NetcdfReader(place.path("o/result.nc")).array<4>("rmse_analysis");
@@ -144,7 +109,7 @@ TEST(SweepJob, ARunGivesTheSameBitsInAnySweepAndInAssimilate) {
   const std::string text =
       "job = 'assimilate'\n[model]\nn = 8\n[observations]\ncycles = 60\n[run]\nseeds = 2\nburn_in = 20\n[[filters]]\n"
       "method = 'serial'\nmembers = 10\nradius = 2\ninflation = 1.05\n[[filters]]\nmembers = 10\ninflation = 1.2\n";
-  ASSERT_EQ(run(place, {}, text).code, 0);
+  ASSERT_EQ(run_sweep_job(place, {}, text).code, 0);
   const auto filters = NetcdfReader(place.path("o/result.nc")).values("rmse_analysis");
   EXPECT_EQ(filters, (std::vector<double>{all(1, 0, 1, 0), all(1, 0, 1, 1), all(0, 0, 2, 0), all(0, 0, 2, 1)}));
 }
@@ -176,7 +141,7 @@ TEST(SweepJob, NoResultDependsOnTheChunks) {
 
 TEST(SweepJob, ReproducesItselfFromTheConfigurationItWrites) {
   const Workplace place;
-  ASSERT_EQ(run(place).code, 0);
+  ASSERT_EQ(run_sweep_job(place).code, 0);
   ASSERT_EQ(place.vida({"run", "o/config.toml", "--out", "again"}, {"PATH=/nowhere"}).code, 0);
   EXPECT_EQ(place.read("o/config.toml"), place.read("again/config.toml"));
   EXPECT_THAT(place.read("o/config.toml"), HasSubstr("radius = [2.0, inf]\ninflation = [1.0, 1.05, 1.2]\n"));
@@ -185,9 +150,9 @@ TEST(SweepJob, ReproducesItselfFromTheConfigurationItWrites) {
 
 TEST(SweepJob, ARunThatDivergesIsFlaggedWithItsCycleAndTheOthersAreUntouched) {
   const Workplace place;
-  ASSERT_EQ(run(place).code, 0);
+  ASSERT_EQ(run_sweep_job(place).code, 0);
   const auto before = NetcdfReader(place.path("o/result.nc")).array<4>("rmse_analysis");
-  const auto answer = run(place, {"--set", "sweep.inflation=[1.0, 1e30, 1.2]"});
+  const auto answer = run_sweep_job(place, {"--set", "sweep.inflation=[1.0, 1e30, 1.2]"});
   EXPECT_EQ(answer.code, 3) << answer.err;
   EXPECT_THAT(answer.err,
               AllOf(HasSubstr("the numbers of 6 of 18 runs were not finite: etkf N 10, infl 1e+30 in 2 of 2 "
@@ -211,9 +176,9 @@ TEST(SweepJob, ARunThatDivergesIsFlaggedWithItsCycleAndTheOthersAreUntouched) {
 TEST(SweepJob, LosingTheTruthIsToldWithItsCycle) {
   const Workplace place;
   const auto answer =
-      run(place, {},
-          "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 120\n[run]\nseeds = 3\nburn_in = 20\n"
-          "[sweep]\nmembers = [3, 10]\n[[filters]]\nmethod = 'etkf'\n");
+      run_sweep_job(place, {},
+                    "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 120\n[run]\nseeds = 3\nburn_in = 20\n"
+                    "[sweep]\nmembers = [3, 10]\n[[filters]]\nmethod = 'etkf'\n");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.err, HasSubstr("runs lost the truth: etkf N 3 in "));
   EXPECT_EQ(summary_of(place)["best"][0]["at"]["members"], 10);
@@ -223,7 +188,7 @@ TEST(SweepJob, LosingTheTruthIsToldWithItsCycle) {
 
 TEST(SweepJob, TheBestSettingsAreRunAgainOnFurtherTwins) {
   const Workplace place;
-  const auto answer = run(place, {"--set", "sweep.validate=3"});
+  const auto answer = run_sweep_job(place, {"--set", "sweep.validate=3"});
   ASSERT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.out, AllOf(HasSubstr("held out"), HasSubstr("the same settings on 3 further twins")));
   const auto best = summary_of(place)["best"][1];
@@ -232,18 +197,19 @@ TEST(SweepJob, TheBestSettingsAreRunAgainOnFurtherTwins) {
     for (const auto& known : best["runs"]) EXPECT_NE(run["rmse_analysis"], known["rmse_analysis"]);
   // the further twins stay the same when there are more seeds
   const std::string radius = best["at"]["radius"].is_string() ? "inf" : best["at"]["radius"].dump();
-  ASSERT_EQ(
-      run(place, {"--set", "sweep.validate=3", "--set", "run.seeds=5", "--set", "sweep.method=['serial']", "--set",
-                  "sweep.radius=[" + radius + "]", "--set", "sweep.inflation=[" + best["at"]["inflation"].dump() + "]"})
-          .code,
-      0);
+  ASSERT_EQ(run_sweep_job(place, {"--set", "sweep.validate=3", "--set", "run.seeds=5", "--set",
+                                  "sweep.method=['serial']", "--set", "sweep.radius=[" + radius + "]", "--set",
+                                  "sweep.inflation=[" + best["at"]["inflation"].dump() + "]"})
+                .code,
+            0);
   EXPECT_EQ(summary_of(place)["best"][0]["held_out"], best["held_out"]);
 }
 
 TEST(SweepJob, TheBestIsChosenForEachKindOfData) {
   const Workplace place;
-  const auto answer = run(place, {"--set", "sweep.noise=[0.25, 1]", "--set", "sweep.operator=['identity', 'every:2']",
-                                  "--set", "sweep.method=['serial']", "--set", "sweep.radius=[2]"});
+  const auto answer =
+      run_sweep_job(place, {"--set", "sweep.noise=[0.25, 1]", "--set", "sweep.operator=['identity', 'every:2']",
+                            "--set", "sweep.method=['serial']", "--set", "sweep.radius=[2]"});
   ASSERT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.out, HasSubstr("noise 0.25, operator every:2 "));
   const auto best = summary_of(place)["best"];
@@ -258,14 +224,16 @@ TEST(SweepJob, TheBestIsChosenForEachKindOfData) {
 
 TEST(SweepJob, AxesOfTheModelAreThoseOfAssimilate) {
   const Workplace place;
-  ASSERT_EQ(run(place, {"--set", "sweep.forcing=[8, 6]", "--set", "sweep.steps_per_cycle=[1, 3]", "--set",
-                        "sweep.radius=[2]", "--set", "sweep.inflation=[1.05]", "--set", "sweep.method=['serial']"})
-                .code,
-            0);
+  ASSERT_EQ(
+      run_sweep_job(place, {"--set", "sweep.forcing=[8, 6]", "--set", "sweep.steps_per_cycle=[1, 3]", "--set",
+                            "sweep.radius=[2]", "--set", "sweep.inflation=[1.05]", "--set", "sweep.method=['serial']"})
+          .code,
+      0);
   const auto values = NetcdfReader(place.path("o/result.nc")).values("rmse_analysis");
   ASSERT_EQ(values.size(), 8U);
   ASSERT_EQ(
-      run(place, {},
+      run_sweep_job(
+          place, {},
           "job = 'assimilate'\n[model]\nn = 8\nforcing = 6\nsteps_per_cycle = 3\n[observations]\ncycles = 60\n[run]\n"
           "seeds = 2\nburn_in = 20\n[[filters]]\nmethod = 'serial'\nmembers = 10\nradius = 2\ninflation = 1.05\n")
           .code,
@@ -276,7 +244,8 @@ TEST(SweepJob, AxesOfTheModelAreThoseOfAssimilate) {
 
 TEST(SweepJob, SeveralEntriesAreAnAxisOfTheirOwn) {
   const Workplace place;
-  ASSERT_EQ(run(place, {},
+  ASSERT_EQ(run_sweep_job(
+                place, {},
                 "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 40\n[run]\nseeds = 1\nburn_in = 10\n[sweep]\n"
                 "members = [8, 12]\nrotation = [false, true]\n[[filters]]\nmethod = 'etkf'\n[[filters]]\nmethod = "
                 "'ekf'\ninflation = 4\n")
@@ -299,30 +268,13 @@ TEST(SweepJob, GainsAreFilesBesideTheConfiguration) {
     file.put("K", {"state", "obs"}, K, {"gain"});
     file.close();
   }
-  ASSERT_EQ(run(place, {},
-                "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 80\n[run]\nburn_in = 20\n[sweep]\n"
-                "gain = ['weak.nc', 'strong.nc']\n[[filters]]\nmethod = '3dvar'\n")
+  ASSERT_EQ(run_sweep_job(place, {},
+                          "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 80\n[run]\nburn_in = 20\n[sweep]\n"
+                          "gain = ['weak.nc', 'strong.nc']\n[[filters]]\nmethod = '3dvar'\n")
                 .code,
             0);
   const auto best = summary_of(place)["best"][0];
   EXPECT_THAT(best["at"]["gain"].get<std::string>(), ::testing::EndsWith("strong.nc"));
-}
-
-TEST(SweepJob, ObservationsOfAFileNeedTheirTruth) {
-  const Workplace place;
-  {
-    io::NetcdfWriter file(place.path("obs.nc"));
-    Matrix y({60, 8});
-    for (long i = 0; i < y.size(); ++i) y.data()[i] = std::sin(static_cast<double>(i));
-    file.put("y", {"cycle", "obs"}, y, {"observations"});
-    file.close();
-  }
-  const auto with = [&](std::vector<std::string> words) {
-    words.insert(words.begin(), {"--set", "observations.file=obs.nc", "--set", "run.seeds=4"});
-    return run(place, words).err;
-  };
-  EXPECT_THAT(with({}), HasSubstr("'obs.nc' holds no truth, and a sweep ranks settings by their error."));
-  EXPECT_THAT(with({"--set", "sweep.noise=[1, 2]"}), HasSubstr("sweep.noise is an axis of simulated data"));
 }
 
 TEST(SweepJob, AnInterruptedSweepEndsEarly) {
@@ -332,36 +284,6 @@ TEST(SweepJob, AnInterruptedSweepEndsEarly) {
                                               "run.seeds=200", "--set", "sweep.members=[4, 40]", "--out", "results"},
                                              SIGINT, "results");
   EXPECT_EQ(answer.code, 130) << answer.err;
-}
-
-TEST(SweepInput, AxesAreCheckedValueByValue) {
-  expect_refused({"sweep.inflatoin=[1]"}, "sweep.inflatoin is not a setting; did you mean sweep.inflation?");
-  expect_refused({"sweep.inflation=[]"}, "sweep.inflation = []: give at least one value.");
-  expect_refused({"sweep.inflation=1.1"}, "sweep.inflation: expected a list with the values of this axis, as in ");
-  expect_refused({"sweep.inflation=[1.1, -1]"}, "sweep.inflation = -1: expected a number above 0.");
-  expect_refused({"sweep.inflation=[1.1, inf]"}, "sweep.inflation = inf: expected a number above 0.");
-  expect_refused({"sweep.members=[20, 20]"}, "sweep.members holds 20 twice; give each value once.");
-  expect_refused({"sweep.method=['etkf', 'serail']"}, "Did you mean \"serial\"?");
-  expect_refused({"sweep.rotation=[1]"}, "sweep.rotation = 1: expected true or false.");
-  expect_refused({"sweep.operator=['evry:2']"}, "sweep.operator = \"evry:2\": expected one of ");
-  expect_refused({"sweep.validate=-1"}, "sweep.validate = -1: expected a whole number of at least 0.");
-  expect_refused({"sweep.relaxation=[0.5, 2]"}, "relaxation is 2, expected a number from 0 to 1");
-}
-
-TEST(SweepInput, CombinationsThatMeanNothing) {
-  expect_refused({"sweep.lag=[1, 2]"}, "sweep.lag: etkf, serial have no such setting; it is one of ienks.");
-  expect_refused({"filters.0.lag=2"},
-                 "filters.0.lag = 2: no method of sweep.method has any such setting; it is one of ienks.");
-  expect_refused({"model.name=lorenz63", "model.n=3", "sweep.forcing=[7, 8]"},
-                 "sweep.forcing: lorenz63 has no such setting; it is one of lorenz96.");
-  expect_refused({"batch.seed=[1, 2]"}, "[batch] is not part of job \"sweep\"; list values in [sweep].");
-  expect_refused({"run.means=always"}, "run.means is not a setting of job \"sweep\".");
-  expect_refused({"run.burn_in=60"}, "run.burn_in = 60, but there are 60 cycles; leave some to average over.");
-  const Workplace place;
-  EXPECT_THAT(run(place, {}, "job = 'sweep'\n[[filters]]\nmethod = 'etkf'\n").err,
-              HasSubstr("a sweep needs an axis: write a list in [sweep]"));
-  EXPECT_THAT(run(place, {}, "job = 'assimilate'\n[sweep]\nmembers = [4]\n").err,
-              HasSubstr("sweep.members is not a setting of job \"assimilate\"."));
 }
 
 }  // namespace
