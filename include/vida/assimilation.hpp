@@ -93,6 +93,9 @@ struct AssimilationProgress {
 };
 using AssimilationProgressFunction = std::function<bool(const AssimilationProgress&)>;
 
+/// Throws InvalidArgument when assimilate() would.
+void validate(std::span<const FilterProblem> problems, std::span<const AssimilationRun> runs);
+
 /// Runs every filter over its data, as one batch. A run's result depends on its problem, settings and seed alone: the
 /// same bits alone and in any batch. Problems may differ in everything; those of one shape and runs of one method and
 /// size work side by side. Throws InvalidArgument for bad settings, OutOfMemory when a single run does not fit.

@@ -18,12 +18,13 @@ int list() {
   flow-vi              fit a RealNVP flow to every posterior of a batch
   amortized            train one flow that gives the posterior of every observation
   assimilate           filters side by side on the same twin experiments or observations
+  sweep                filters over a product of settings: members, inflation, radius and others
 
 models
   lorenz96             dv_i/dt = (v_i+1 - v_i-2) v_i-1 - v_i + F on a ring
-  lorenz63             x' = sigma (y - x), y' = x (rho - z) - y, z' = x y - beta z (assimilate)
-  kuramoto-sivashinsky u_t = -u u_x - u_xx - u_xxxx, periodic in x (assimilate)
-  linear               v -> F v with a matrix of one's own (assimilate)
+  lorenz63             x' = sigma (y - x), y' = x (rho - z) - y, z' = x y - beta z (assimilate, sweep)
+  kuramoto-sivashinsky u_t = -u u_x - u_xx - u_xxxx, periodic in x (assimilate, sweep)
+  linear               v -> F v with a matrix of one's own (assimilate, sweep)
 
 inverse problems and densities
   oxygen-demand        y_t = A (1 - exp(-B t)), t = 1 .. 5, with A and B from two parameters
@@ -35,7 +36,7 @@ filters of gain jobs
   fixed gain           3DVar with its covariance: what is learned and evaluated
   EKF                  extended Kalman filter, the reference of every gain job
 
-filters of assimilate
+filters of assimilate and sweep
 {}
 observation operators
   identity             every component

@@ -94,7 +94,7 @@ int command(int argc, char** argv) {
   std::string example;
   auto* init = app.add_subcommand("init", "print a commented example configuration");
   init->add_option("name", example,
-                   "learn-gain, evaluate-gain, ensemble, gaussian-vi, flow-vi, amortized or assimilate")
+                   "learn-gain, evaluate-gain, ensemble, gaussian-vi, flow-vi, amortized, assimilate or sweep")
       ->required()
       ->type_name("NAME");
   auto* list = app.add_subcommand("list", "print jobs, models, filters, operators and gain structures");

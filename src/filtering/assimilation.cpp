@@ -186,13 +186,17 @@ std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<co
 
 }  // namespace
 
-std::vector<AssimilationResult> assimilate(const Device& device, std::span<const FilterProblem> problems,
-                                           std::span<const AssimilationRun> runs, const AssimilationOptions& options,
-                                           const AssimilationProgressFunction& progress) {
+void validate(std::span<const FilterProblem> problems, std::span<const AssimilationRun> runs) {
   for (std::size_t i = 0; i < runs.size(); ++i) validate_run(runs[i], static_cast<long>(i), problems);
   for (std::size_t i = 0; i < problems.size(); ++i) validate_observed(problems[i], static_cast<long>(i));
   for (std::size_t i = 0; i < runs.size(); ++i)
     validate_noise(runs[i], static_cast<long>(i), problems[static_cast<std::size_t>(runs[i].problem)]);
+}
+
+std::vector<AssimilationResult> assimilate(const Device& device, std::span<const FilterProblem> problems,
+                                           std::span<const AssimilationRun> runs, const AssimilationOptions& options,
+                                           const AssimilationProgressFunction& progress) {
+  validate(problems, runs);
   if (options.crps_every < 0)
     throw InvalidArgument(fmt::format("crps_every is {}, expected 0 or more cycles.", options.crps_every));
   return options.precision == Precision::float32 ? assimilate_as<float>(device, problems, runs, options, progress)

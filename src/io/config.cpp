@@ -64,10 +64,28 @@ Setting required(const std::string& key, const std::string& job) {
 }
 
 /// A path is written from the root, so that the text means the same wherever it is kept.
-std::string line_of(const Setting& setting, const Value& value) {
+std::string text_of(const Setting& setting, const Value& value) {
   const auto* path = setting.kind == Kind::path ? &std::get<std::string>(value) : nullptr;
-  return fmt::format("{} = {}\n", name_of(setting.key),
-                     io::to_toml(path ? Value(std::filesystem::absolute(*path).string()) : value));
+  return io::to_toml(path ? Value(std::filesystem::absolute(*path).string()) : value);
+}
+
+std::string line_of(const Setting& setting, const Value& value) {
+  return fmt::format("{} = {}\n", name_of(setting.key), text_of(setting, value));
+}
+
+/// "[20, 40]"
+std::string list_of(const Setting& setting, const std::vector<Value>& values) {
+  std::vector<std::string> texts;
+  for (const Value& value : values) texts.push_back(text_of(setting, value));
+  return fmt::format("[{}]", fmt::join(texts, ", "));
+}
+
+bool in_sweep(const Axis& axis) { return section_of(axis.key) == kSweep; }
+
+bool has_one_of(const Setting& setting, const std::vector<Value>& choosers) {
+  return setting.of.empty() || std::any_of(choosers.begin(), choosers.end(), [&](const Value& chooser) {
+           return std::find(setting.of.begin(), setting.of.end(), std::get<std::string>(chooser)) != setting.of.end();
+         });
 }
 
 }  // namespace
@@ -77,6 +95,8 @@ Config::Config(const std::string& job) {
   for (const Setting* setting : settings_of(job))
     if (const auto value = setting->fallback_of(job); value && !in_list(*setting)) values_[setting->key] = *value;
   values_["job"] = job;
+  for (const Setting* setting : settings_of(job))
+    if (!setting->fallback.values.empty()) axes_.push_back({setting->key, setting->fallback.values});
   if (!has_list(job)) return;
   add_filter();
   for (const Setting* setting : settings_of(job))
@@ -128,10 +148,51 @@ void Config::add_axis(const std::string& key, const std::vector<Value>& values) 
   axes_.push_back(axis);
 }
 
+void Config::sweep(const std::string& key, const std::vector<Value>& values) {
+  const Setting setting = required(key, job());
+  if (values.empty()) throw InvalidArgument(fmt::format("{} = []: give at least one value.", key));
+  Axis axis{key, {}};
+  for (const Value& value : values) {
+    const Value fine = checked(setting, value);
+    if (std::find(axis.values.begin(), axis.values.end(), fine) != axis.values.end())
+      throw InvalidArgument(fmt::format("{} holds {} twice; give each value once.", key, io::to_toml(fine)));
+    axis.values.push_back(fine);
+  }
+  const auto same = std::find_if(axes_.begin(), axes_.end(), [&](const Axis& other) { return other.key == key; });
+  if (same != axes_.end())
+    *same = axis;
+  else
+    axes_.push_back(axis);
+}
+
+std::vector<Value> Config::values_of(const std::string& key) const {
+  for (const Axis& axis : axes_)
+    if (find_setting(axis.key, job())->varies == key) return axis.values;
+  if (section_of(key) != kList) return {at(key)};
+  std::vector<Value> values;
+  for (long index = 0; index < filters_; ++index) values.push_back(at(list_key(index, name_of(key))));
+  return values;
+}
+
+void Config::refuse_axes_without_use() const {
+  for (const Axis& axis : axes_) {
+    if (!in_sweep(axis)) continue;
+    const Setting& varied = *find_setting(find_setting(axis.key, job())->varies, job());
+    const std::string chooser = in_list(varied) ? std::string(kList) + ".method" : "model.name";
+    const auto choosers = values_of(chooser);
+    if (has_one_of(varied, choosers)) continue;
+    std::vector<std::string> names;
+    for (const Value& one : choosers) names.push_back(std::get<std::string>(one));
+    throw InvalidArgument(fmt::format("{}: {} {} no such setting; it is one of {}.", axis.key, fmt::join(names, ", "),
+                                      names.size() > 1 ? "have" : "has", fmt::join(varied.of, ", ")));
+  }
+}
+
 void Config::complete() {
   if (job() == "learn-gain" && !has("optimizer.step"))
     derive("optimizer.step", text("optimizer.name") == "adam" ? 0.02 : 1e-5);
   leave_out_what_does_not_apply();
+  refuse_axes_without_use();
   if (!has_list(job())) return;
   const Dynamics model = known_model(text("model.name"));
   if (!has("model.dt")) derive("model.dt", step_length(model));
@@ -144,11 +205,17 @@ void Config::leave_out_what_does_not_apply() {
     const Setting& setting = *find_setting(key, job());
     const auto entry = list_key(key);
     if (setting.of.empty()) continue;
+    const bool swept = entry && std::any_of(axes_.begin(), axes_.end(), [](const Axis& axis) {
+                         return axis.key == std::string(kSweep) + ".method";
+                       });
     const std::string chooser = entry ? list_key(entry->index, "method") : "model.name";
-    if (std::find(setting.of.begin(), setting.of.end(), text(chooser)) != setting.of.end()) continue;
+    if (has_one_of(setting, swept ? values_of(std::string(kList) + ".method") : std::vector<Value>{at(chooser)}))
+      continue;
     if (given(key))
-      throw InvalidArgument(fmt::format("{} = {}: {} = \"{}\" has no such setting; it is one of {}.", key,
-                                        io::to_toml(value), chooser, text(chooser), fmt::join(setting.of, ", ")));
+      throw InvalidArgument(fmt::format(
+          "{} = {}: {} such setting; it is one of {}.", key, io::to_toml(value),
+          swept ? "no method of sweep.method has any" : fmt::format("{} = \"{}\" has no", chooser, text(chooser)),
+          fmt::join(setting.of, ", ")));
     forget(key);
   }
 }
@@ -161,6 +228,10 @@ std::string Config::to_toml() const {
     text += heading(section_of(setting->key), section);
     text += line_of(*setting, found->second);
   }
+  for (const Axis& axis : axes_)
+    if (in_sweep(axis))
+      text += heading(kSweep, section) +
+              fmt::format("{} = {}\n", name_of(axis.key), list_of(*find_setting(axis.key, job()), axis.values));
   for (long index = 0; index < filters_; ++index) {
     text += fmt::format("\n[[{}]]\n", kList);
     for (const Setting* setting : settings_of(job()))
@@ -168,13 +239,11 @@ std::string Config::to_toml() const {
           in_list(*setting) && found != values_.end())
         text += line_of(*setting, found->second);
   }
-  if (axes_.empty() && trajectories == 1) return text;
+  if (std::all_of(axes_.begin(), axes_.end(), in_sweep) && trajectories == 1) return text;
   text += "\n[batch]\n";
-  for (const Axis& axis : axes_) {
-    std::string list;
-    for (const Value& value : axis.values) list += (list.empty() ? "" : ", ") + io::to_toml(value);
-    text += fmt::format("\"{}\" = [{}]\n", axis.key, list);
-  }
+  for (const Axis& axis : axes_)
+    if (!in_sweep(axis))
+      text += fmt::format("\"{}\" = {}\n", axis.key, list_of(*find_setting(axis.key, job()), axis.values));
   if (trajectories != 1) text += fmt::format("trajectories = {}\n", trajectories);
   return text;
 }
@@ -194,12 +263,15 @@ std::string example_config(const std::string& job) {
     text += heading(section_of(setting->key), section);
     const auto fallback = setting->fallback_of(job);
     const std::string key = in_list(*setting) ? list_key(0, name_of(setting->key)) : setting->key;
-    const bool active = fallback && defaults.has(key);  // else it is shown as a comment
-    const std::string value = active     ? io::to_toml(defaults.at(key))
-                              : fallback ? io::to_toml(*fallback)
-                                         : setting->fallback.example;
+    const auto& axis = setting->fallback.values;
+    const bool active = !axis.empty() || (fallback && defaults.has(key));  // else it is shown as a comment
+    const std::string value = !axis.empty() ? list_of(*setting, axis)
+                              : active      ? io::to_toml(defaults.at(key))
+                              : fallback    ? io::to_toml(*fallback)
+                                            : setting->fallback.example;
     const std::string line = fmt::format("{}{} = {}", active ? "" : "# ", name_of(setting->key), value);
-    const bool listed = setting->kind == Kind::text && setting->choices.size() > 1 && setting->key != "job";
+    const bool listed =
+        setting->kind == Kind::text && setting->choices.size() > 1 && setting->key != "job" && setting->varies.empty();
     text += fmt::format("{:<30} # {}{}\n", line, setting->description, listed ? "; " + expectation(*setting) : "");
   }
   if (find_setting("gain.initial")->jobs.find(job_letter(job)) != std::string::npos)

@@ -9,7 +9,7 @@
 
 namespace vida::io {
 
-/// One axis of a batch: a setting and the values it takes.
+/// One axis of a batch or a sweep: a setting and the values it takes.
 struct Axis {
   std::string key;
   std::vector<Value> values;
@@ -49,6 +49,13 @@ class Config {
 
   const std::vector<Axis>& axes() const { return axes_; }
   void add_axis(const std::string& key, const std::vector<Value>& values);
+  /// Makes a setting of [sweep] an axis, or changes the values of one that is.
+  void sweep(const std::string& key, const std::vector<Value>& values);
+  /// Takes all axes away.
+  void clear_axes() { axes_.clear(); }
+  /// The values that the axes give a setting ("filters.method", "model.name"), else its own; of a list, those of every
+  /// entry.
+  std::vector<Value> values_of(const std::string& key) const;
 
   long trajectories = 1;  ///< how many simulated trajectories share one gain
 
@@ -57,6 +64,7 @@ class Config {
 
  private:
   void leave_out_what_does_not_apply();
+  void refuse_axes_without_use() const;
 
   std::map<std::string, Value> values_;
   std::map<std::string, bool> given_;

@@ -110,6 +110,21 @@ Value resolved(const std::string& key, const Value& value, const fs::path& base)
   return (base / *text).lexically_normal().string();
 }
 
+bool is_axis(const std::string& key, const std::string& job) {
+  const Setting* setting = find_setting(key, job);
+  return setting && !setting->varies.empty() && setting->jobs.find(job_letter(job)) != std::string::npos;
+}
+
+void apply_axis(Config& config, const std::string& key, const toml::node& node, const fs::path& base) {
+  const auto* list = node.as_array();
+  if (!list)
+    throw InvalidArgument(fmt::format("{}: expected a list with the values of this axis, as in {} = {}.", key,
+                                      name_of(key), find_setting(key, config.job())->fallback.example));
+  std::vector<Value> values;
+  for (const toml::node& item : *list) values.push_back(resolved(key, value_of(key, item, config.job()), base));
+  config.sweep(key, values);
+}
+
 void apply(Config& config, const toml::table& table, const fs::path& path) {
   if (const auto* list = table.get_as<toml::array>(kList); list && list->is_array_of_tables() && config.filters()) {
     config.clear_filters();
@@ -123,6 +138,8 @@ void apply(Config& config, const toml::table& table, const fs::path& path) {
     try {
       if (starts_with(key, "batch."))
         apply_batch(config, key.substr(6), *node);
+      else if (is_axis(key, config.job()))
+        apply_axis(config, key, *node, path.parent_path());
       else
         config.give(key, resolved(key, value_of(key, *node, config.job()), path.parent_path()));
     } catch (const InvalidArgument& error) {
@@ -199,6 +216,7 @@ Config load_config(const fs::path& path, const std::vector<std::string>& overrid
     throw InvalidArgument(
         fmt::format("{}: job is missing; set job to one of {}.", path.string(), fmt::join(job_names(), ", ")));
   Config config(job);
+  config.clear_axes();  // those of the example
   if (auto* axes = file.get_as<toml::table>("batch"))
     if (auto* replaced = changes.get_as<toml::table>("batch")) {
       std::vector<Entry> gone;

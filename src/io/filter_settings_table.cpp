@@ -4,12 +4,13 @@
 #include <algorithm>
 
 #include "io/models.hpp"
+#include "io/sweep_settings_table.hpp"
 #include "vida/assimilation.hpp"
 
 namespace vida::io {
 namespace {
 
-constexpr const char* kJobs = "d";
+constexpr const char* kJobs = "dw";
 
 template <class Select>
 std::vector<std::string> methods(const Select& select) {
@@ -110,25 +111,32 @@ std::vector<Setting> run_table() {
   using enum Kind;
   using enum Scope;
   return {
-      {"run.seeds", kJobs, integer, batch, 1L, "twin experiments; every filter works on each of them", {}, 1},
-      {"run.burn_in", kJobs, integer, batch, 400L, "cycles before the time means begin", {}, 0},
+      {"run.seeds",
+       kJobs,
+       integer,
+       batch,
+       {1L, {{'w', 4L}}},
+       "twin experiments; every filter works on each of them",
+       {},
+       1},
+      {"run.burn_in", kJobs, integer, batch, {400L, {{'w', 100L}}}, "cycles before the time means begin", {}, 0},
       {"run.crps_every",
        kJobs,
        integer,
        batch,
-       20L,
+       {20L, {{'w', 0L}}},
        "cycles between CRPS, whose cost grows with members^2; 0: never",
        {},
        0},
-      {"run.diagnostics", kJobs, flag, batch, true, "ranks of the truth in the forecast ensembles"},
+      {"run.diagnostics", "d", flag, batch, true, "ranks of the truth in the forecast ensembles"},
       {"run.means",
-       kJobs,
+       "d",
        text,
        batch,
        text_of("auto"),
        "keep means, truth and y of every cycle; auto: up to 64 MiB",
        {"auto", "always", "never"}},
-      {"run.members", kJobs, flag, batch, false, "keep the analysis ensembles of the last cycle"},
+      {"run.members", "d", flag, batch, false, "keep the analysis ensembles of the last cycle"},
   };
 }
 
@@ -165,6 +173,10 @@ std::vector<Setting> list_table() {
   method.choices = methods([](const FilterMethod&) { return true; });
   Setting tangent = entry("tangent", text, text_of(defaults.tangent), "of the model", {"ekf"});
   tangent.choices = {"exact", "frozen"};
+  Setting radius =
+      from(entry("radius", real, Fallback::none("4.0"), "of localisation, in components; left out: none", localised), 0,
+           true);
+  radius.infinite = true;
   return {
       method,
       from(entry("members", integer, Fallback(static_cast<long>(defaults.members)).with_first(24L), "N", ensembles), 2),
@@ -174,8 +186,7 @@ std::vector<Setting> list_table() {
       from(entry("relaxation", real, defaults.relaxation, "to prior spread, a share from 0 to 1", transformed), 0),
       entry("rotation", flag, Fallback(defaults.rotation).with_first(true), "random, keeping the mean, every cycle",
             transformed),
-      from(entry("radius", real, Fallback::none("4.0"), "of localisation, in components; left out: none", localised), 0,
-           true),
+      radius,
       from(entry("local_states", integer, static_cast<long>(defaults.local_states), "components of a local analysis",
                  {"letkf"}),
            1),
@@ -205,7 +216,9 @@ std::vector<Setting> list_table() {
 
 std::vector<Setting> filter_settings_table() {
   std::vector<Setting> table = system_table();
-  for (auto part : {run_table(), list_table()}) table.insert(table.end(), part.begin(), part.end());
+  const std::vector<Setting> list = list_table();
+  for (const auto& part : {run_table(), sweep_settings_table(list), list})
+    table.insert(table.end(), part.begin(), part.end());
   return table;
 }
 

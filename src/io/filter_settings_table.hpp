@@ -6,7 +6,7 @@
 
 namespace vida::io {
 
-/// The part of the table of settings that the job `assimilate` has for itself; see settings().
+/// The part of the table of settings that the jobs `assimilate` and `sweep` have for themselves; see settings().
 std::vector<Setting> filter_settings_table();
 
 }  // namespace vida::io

@@ -27,7 +27,8 @@ bool is_choice(const Setting& setting, const std::string& text) {
 }
 
 bool in_range(const Setting& setting, double value) {
-  return std::isfinite(value) && (setting.above ? value > setting.minimum : value >= setting.minimum);
+  return (std::isfinite(value) || (setting.infinite && value > 0)) &&
+         (setting.above ? value > setting.minimum : value >= setting.minimum);
 }
 
 std::string range_text(const Setting& setting) {
@@ -90,7 +91,7 @@ const std::vector<std::string>& job_names() { return find_setting("job")->choice
 char job_letter(const std::string& job) {
   static const std::map<std::string, char> letters = {{"learn-gain", 'l'},  {"evaluate-gain", 'e'}, {"ensemble", 's'},
                                                       {"gaussian-vi", 'g'}, {"flow-vi", 'f'},       {"amortized", 'a'},
-                                                      {"assimilate", 'd'}};
+                                                      {"assimilate", 'd'},  {"sweep", 'w'}};
   const auto found = letters.find(job);
   return found == letters.end() ? 0 : found->second;
 }

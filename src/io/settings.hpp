@@ -45,6 +45,7 @@ struct Fallback {
   std::string example;
   /// In a list of tables: of the entry that stands for a list that the configuration does not have.
   std::optional<Value> first;
+  std::vector<Value> values;  ///< of an axis in the example configuration; none: it is shown as a comment
 
   Fallback with_first(Value value) && {
     first = std::move(value);
@@ -65,6 +66,9 @@ struct Setting {
   bool above = false;  ///< the minimum itself is not allowed
   /// The models, or in a list of filters the methods, that have it; empty: every one.
   std::vector<std::string> of = {};
+  bool infinite = false;  ///< infinity is allowed
+  /// An axis of a sweep, which lists values of another setting: the key of that one, "filters.members" for all entries.
+  std::string varies = {};
 
   /// None: the setting may be left out.
   std::optional<Value> fallback_of(const std::string& job) const;
@@ -82,6 +86,8 @@ struct ListKey {
 };
 /// The one list of tables that a configuration may have.
 inline constexpr const char* kList = "filters";
+/// The section whose settings are axes.
+inline constexpr const char* kSweep = "sweep";
 /// None when the key is not of an entry of the list.
 std::optional<ListKey> list_key(const std::string& key);
 /// "filters.2.members" from 2 and "members".

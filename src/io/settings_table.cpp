@@ -8,10 +8,10 @@ namespace vida::io {
 namespace {
 
 // job_letter() says which is which
-constexpr const char* kAll = "lesgfad";
+constexpr const char* kAll = "lesgfadw";
 constexpr const char* kModel = "les";
 constexpr const char* kGain = "le";
-constexpr const char* kFiltering = "led";
+constexpr const char* kFiltering = "ledw";
 constexpr const char* kInference = "gfa";
 constexpr const char* kFlow = "fa";
 
@@ -27,7 +27,7 @@ std::vector<Setting> make_table() {
        batch,
        text_of("learn-gain"),
        "what to do",
-       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate"}},
+       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate", "sweep"}},
       {"seed", kAll, integer, run, 0L, "of every random number; another seed, another data set", {}, 0},
       {"precision",
        kAll,
@@ -40,7 +40,7 @@ std::vector<Setting> make_table() {
       {"model.name", kModel, text, batch, text_of("lorenz96"), "dynamics", {"lorenz96"}},
       {"model.n", kModel, integer, batch, 40L, "variables on the ring", {}, 4},
       {.key = "model.forcing",
-       .jobs = "lesd",
+       .jobs = "lesdw",
        .kind = real,
        .scope = run,
        .fallback = 8.0,
@@ -52,7 +52,7 @@ std::vector<Setting> make_table() {
        kFiltering,
        numbers,
        run,
-       {0.1, {{'d', 0.0}}},
+       {0.1, {{'d', 0.0}, {'w', 0.0}}},
        "variance, list of variances, or \"file\" (Q in the file)",
        {"file"},
        0},
@@ -61,7 +61,7 @@ std::vector<Setting> make_table() {
        kFiltering,
        integer,
        batch,
-       {1000L, {{'d', 5400L}}},
+       {1000L, {{'d', 5400L}, {'w', 400L}}},
        "how many times the state is observed",
        {},
        1},

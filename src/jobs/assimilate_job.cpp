@@ -39,7 +39,7 @@ nlohmann::ordered_json settings_json(const io::Config& config, long filter) {
   for (const io::Setting* setting : io::settings_of(config.job())) {
     const std::string key = io::list_key(filter, io::name_of(setting->key));
     if (io::section_of(setting->key) == io::kList && config.has(key))
-      json[io::name_of(setting->key)] = nlohmann::ordered_json::parse(io::to_toml(config.at(key)));
+      json[io::name_of(setting->key)] = json_of(config.at(key));
   }
   return json;
 }

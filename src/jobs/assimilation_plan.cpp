@@ -34,14 +34,15 @@ std::vector<FilterProblem> measured(Config& config) {
   return problems;
 }
 
-std::vector<FilterProblem> simulated(const Device& device, const Config& config) {
+/// Twins with the numbers first, first + 1, ..
+std::vector<FilterProblem> simulated(const Device& device, const Config& config, std::uint32_t first, long count) {
   const StateSpaceModel system = filter_system(config, nullptr, 0),
                         truth = truth_system(config, nullptr, 0, TruthStart::as_the_filter);
   std::vector<TwinOptions> twins;
   std::vector<FilterProblem> problems;
-  for (long k = 0; k < config.integer("run.seeds"); ++k) {
+  for (long k = 0; k < count; ++k) {
     const auto seed = static_cast<std::uint64_t>(config.integer("seed"));
-    const auto number = static_cast<std::uint32_t>(k);
+    const auto number = first + static_cast<std::uint32_t>(k);
     twins.push_back({config.integer("observations.cycles"), config.integer("observations.spin_up"), seed, number,
                      config.text("observations.law") == "laplace" ? NoiseLaw::laplace : NoiseLaw::gaussian});
     problems.push_back({system, {}, seed, number});
@@ -55,13 +56,18 @@ std::vector<FilterProblem> simulated(const Device& device, const Config& config)
 
 std::vector<FilterProblem> data_sets(const Device& device, Config& config) {
   adopt_model(config);
-  auto problems = config.has("observations.file") ? measured(config) : simulated(device, config);
+  auto problems =
+      config.has("observations.file") ? measured(config) : simulated(device, config, 0, config.integer("run.seeds"));
   for (const FilterProblem& problem : problems) validate(problem);
   const long cycles = problems.front().data.y.extent(0), burn_in = config.integer("run.burn_in");
   if (burn_in >= cycles)
     throw InvalidArgument(
         fmt::format("run.burn_in = {}, but there are {} cycles; leave some to average over.", burn_in, cycles));
   return problems;
+}
+
+std::vector<FilterProblem> held_out_sets(const Device& device, const Config& config, long count) {
+  return simulated(device, config, kHeldOut, count);
 }
 
 AssimilationOptions assimilation_options(const Config& config, long runs) {

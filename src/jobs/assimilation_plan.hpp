@@ -13,6 +13,9 @@ namespace vida::jobs {
 /// configuration and its files do not fit together.
 std::vector<FilterProblem> data_sets(const Device& device, io::Config& config);
 
+/// So many further twins of the same system, whatever run.seeds is.
+std::vector<FilterProblem> held_out_sets(const Device& device, const io::Config& config, long count);
+
 /// Which parts of a result a job asks for, for so many runs.
 AssimilationOptions assimilation_options(const io::Config& config, long runs);
 

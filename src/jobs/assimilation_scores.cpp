@@ -37,12 +37,6 @@ bool is_error(double AssimilationSummary::*part) {
   return part == &AssimilationSummary::analysis_error || part == &AssimilationSummary::forecast_error;
 }
 
-/// Four decimals; "-" where there is no number.
-std::string cell(double value) {
-  if (!std::isfinite(value)) return "-";
-  return std::abs(value) < 1000 ? fmt::format("{:.4f}", value) : fmt::format("{:.4g}", value);
-}
-
 /// "data set 3 at cycle 120, data set 7 at cycle 4000 and 2 more"
 std::string places(const FilterScores& scores, long AssimilationSummary::*at) {
   std::vector<std::string> named;
@@ -77,21 +71,32 @@ nlohmann::ordered_json cycle_or_null(long cycle) {
 }  // namespace
 
 FilterScores filter_scores(std::span<const AssimilationResult> results, long burn_in) {
-  FilterScores scores;
-  double seconds = 0, cycles = 0, kept = 0;
-  long kept_runs = 0;
+  std::vector<AssimilationSummary> runs;
+  double seconds = 0, cycles = 0;
   for (const AssimilationResult& result : results) {
-    const AssimilationSummary& run = scores.runs.emplace_back(summarize(result, burn_in));
+    runs.push_back(summarize(result, burn_in));
     seconds += result.seconds;
     cycles += cycles_done(result);
+  }
+  FilterScores scores = filter_scores(std::move(runs));
+  scores.cycles_per_second = cycles / seconds;
+  return scores;
+}
+
+FilterScores filter_scores(std::vector<AssimilationSummary> runs) {
+  FilterScores scores;
+  scores.runs = std::move(runs);
+  double kept = 0, kept_forecast = 0;
+  long kept_runs = 0;
+  for (const AssimilationSummary& run : scores.runs) {
     scores.failed += run.failed_at >= 0;
     scores.lost += run.failed_at < 0 && run.lost_at >= 0;
     if (run.failed_at >= 0 || run.lost_at >= 0 || std::isnan(run.analysis_error)) continue;
-    kept += run.analysis_error;
+    kept += run.analysis_error, kept_forecast += run.forecast_error;
     ++kept_runs;
   }
   scores.kept_mean = kept_runs ? kept / static_cast<double>(kept_runs) : kNaN;
-  scores.cycles_per_second = cycles / seconds;
+  scores.kept_forecast_mean = kept_runs ? kept_forecast / static_cast<double>(kept_runs) : kNaN;
   std::vector<double> errors;
   for (const SummaryField& field : summary_fields()) {
     std::vector<double> values;
@@ -120,34 +125,44 @@ const std::vector<SummaryField>& summary_fields() {
   return fields;
 }
 
-std::string filter_table(std::span<const std::string> labels, std::span<const FilterScores> scores) {
-  std::size_t width = 6;
-  for (const std::string& label : labels) width = std::max(width, label.size());
-  const bool several = scores.front().runs.size() > 1;
-  const auto row = [&](const std::vector<std::string>& cells) {
-    std::string text = fmt::format("{:<{}}", cells[0], width);
+std::string score_cell(double value) {
+  if (!std::isfinite(value)) return "-";
+  return std::abs(value) < 1000 ? fmt::format("{:.4f}", value) : fmt::format("{:.4g}", value);
+}
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+  std::size_t width = 0;
+  for (const auto& cells : rows) width = std::max(width, cells[0].size());
+  std::string text;
+  for (const auto& cells : rows) {
+    text += fmt::format("{:<{}}", cells[0], width);
     for (std::size_t i = 1; i < cells.size(); ++i) text += fmt::format("{:>9}", cells[i]);
-    return text + "\n";
-  };
+    text += "\n";
+  }
+  return text;
+}
+
+std::string filter_table(std::span<const std::string> labels, std::span<const FilterScores> scores) {
+  const bool several = scores.front().runs.size() > 1;
   std::vector<std::string> names = {"filter", "RMSE a", "+-"};
   if (several) names.push_back("kept");
   for (const char* name : {"RMSE f", "spread", "ratio", "chi2", "CRPS a"}) names.push_back(name);
   if (several) names.push_back("lost");
   for (const char* name : {"failed", "cycles/s"}) names.push_back(name);
-  std::string text = row(names);
+  std::vector<std::vector<std::string>> rows = {names};
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const FilterScores& s = scores[i];
-    std::vector<std::string> cells = {labels[i], cell(s.median.analysis_error), cell(s.error_bar)};
-    if (several) cells.push_back(cell(s.kept_mean));
+    std::vector<std::string> cells = {labels[i], score_cell(s.median.analysis_error), score_cell(s.error_bar)};
+    if (several) cells.push_back(score_cell(s.kept_mean));
     for (const double value : {s.median.forecast_error, s.median.analysis_spread, s.median.ratio, s.median.chi_square,
                                s.median.analysis_crps})
-      cells.push_back(cell(value));
+      cells.push_back(score_cell(value));
     if (several) cells.push_back(std::to_string(s.lost));
     cells.push_back(std::to_string(s.failed));
     cells.push_back(std::isfinite(s.cycles_per_second) ? fmt::format("{:.0f}", s.cycles_per_second) : "-");
-    text += row(cells);
+    rows.push_back(cells);
   }
-  return text;
+  return aligned(rows);
 }
 
 std::vector<std::string> filter_notes(std::span<const std::string> labels, std::span<const FilterScores> scores) {

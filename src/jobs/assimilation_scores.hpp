@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -16,11 +17,14 @@ struct FilterScores {
   /// Of the median analysis error: from twenty batches of a single run, else 1.2533 x 1.4826 x the median absolute
   /// deviation over the root of the number of runs, which is that of normal errors and blind to outliers.
   double error_bar = 0;
-  double kept_mean = 0;  ///< mean analysis error of the runs that kept the truth
+  double kept_mean = 0;           ///< mean analysis error of the runs that kept the truth
+  double kept_forecast_mean = 0;  ///< of the same runs
   long lost = 0, failed = 0;
-  double cycles_per_second = 0;  ///< of all its runs together
+  double cycles_per_second = std::numeric_limits<double>::quiet_NaN();  ///< of all its runs together
 };
 
+/// All but the speed. runs: of each data set.
+FilterScores filter_scores(std::vector<AssimilationSummary> runs);
 /// results: those of assimilate() for the runs of one filter.
 FilterScores filter_scores(std::span<const AssimilationResult> results, long burn_in);
 
@@ -31,6 +35,11 @@ struct SummaryField {
   const char* long_name;
 };
 const std::vector<SummaryField>& summary_fields();
+
+/// Four decimals; "-" where there is no number.
+std::string score_cell(double value);
+/// Lines of equal columns, the first to the left and as wide as its longest cell. rows: the title first.
+std::string aligned(const std::vector<std::vector<std::string>>& rows);
 
 /// One row for each label.
 std::string filter_table(std::span<const std::string> labels, std::span<const FilterScores> scores);

@@ -42,6 +42,7 @@ Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFo
 Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
                        const Monitor& monitor);
+Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 /// The one that config.job() names.
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 

@@ -13,9 +13,6 @@ namespace {
 using io::Config;
 using io::DataFile;
 
-/// Held-out twins are numbered apart, so that no choice of seeds makes training and held-out data the same.
-constexpr std::uint32_t kHeldOut = 0x80000000U;
-
 /// Configurations of all runs: the product of the axes, the first one slowest.
 std::vector<Config> expand(const Config& config) {
   std::vector<Config> runs = {config};

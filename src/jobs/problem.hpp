@@ -9,6 +9,9 @@
 
 namespace vida::jobs {
 
+/// Held-out twins are numbered from here, so that no choice of seeds makes training and held-out data the same.
+inline constexpr std::uint32_t kHeldOut = 0x80000000U;
+
 /// One learning or evaluation: where it stands on the axes of the batch, and what it works on.
 struct Run {
   io::Config settings;         ///< the configuration with this run's values

@@ -42,6 +42,11 @@ nlohmann::ordered_json number(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
 
+nlohmann::ordered_json json_of(const io::Value& value) {
+  const std::string text = io::to_toml(value);
+  return text == "inf" ? nlohmann::ordered_json(text) : nlohmann::ordered_json::parse(text);
+}
+
 double number_of(const io::Value& value) {
   if (const auto* whole = std::get_if<long>(&value)) return static_cast<double>(*whole);
   if (const auto* real = std::get_if<double>(&value)) return *real;

@@ -20,6 +20,9 @@ nlohmann::ordered_json summary_header(const io::Config& config, const Device& de
 /// JSON has no NaN: a number that is not finite becomes null.
 nlohmann::ordered_json number(double value);
 
+/// The value as JSON, infinity as a text.
+nlohmann::ordered_json json_of(const io::Value& value);
+
 /// The value as a number, true as 1; NaN for a text or a list.
 double number_of(const io::Value& value);
 

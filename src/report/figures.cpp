@@ -7,6 +7,7 @@
 #include "report/ensemble_figures.hpp"
 #include "report/gain_figures.hpp"
 #include "report/inference_figures.hpp"
+#include "report/sweep_figures.hpp"
 #include "vida/error.hpp"
 
 namespace vida::report {
@@ -21,7 +22,7 @@ void remove_earlier(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto name = entry.path().filename().string();
     for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots", "posterior", "loss",
-                               "latent", "weights", "calibration", "errors", "ranks"})
+                               "latent", "weights", "calibration", "errors", "ranks", "sweep"})
       if (name.starts_with(std::string(figure) + ".") || name.starts_with(std::string(figure) + "-"))
         fs::remove(entry.path(), ignored);
   }
@@ -32,10 +33,11 @@ void remove_earlier(const fs::path& folder) {
 FigureReport write_figures(const fs::path& result_folder) {
   const io::NetcdfReader result(result_folder / "result.nc");
   const bool is_ensemble = result.has("snapshots") || result.has("variance");
-  const auto figures = result.has("analysis_error") ? assimilation_figures(result)
-                       : is_ensemble                ? ensemble_figures(result)
-                       : result.has("loss_floor")   ? inference_figures(result)
-                                                    : gain_figures(result);
+  const auto figures = result.has("analysis_error")         ? assimilation_figures(result)
+                       : result.has("rmse_analysis_median") ? sweep_figures(result)
+                       : is_ensemble                        ? ensemble_figures(result)
+                       : result.has("loss_floor")           ? inference_figures(result)
+                                                            : gain_figures(result);
   const fs::path folder = result_folder / "figures";
   remove_earlier(folder);
   FigureReport report;

@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 
 TEST(Commands, InitPrintsConfigurationsThatRun) {
   for (const std::string job :
-       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate"}) {
+       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate", "sweep"}) {
     const Workplace place;
     const auto example = place.vida({"init", job});
     ASSERT_EQ(example.code, 0);
@@ -28,7 +28,7 @@ TEST(Commands, InitPrintsConfigurationsThatRun) {
                                  "--set", "diagnostics.problems=0"});
     else
       words.insert(words.end(), {"--set", "model.n=8", "--set", "observations.cycles=10"});
-    if (job == "assimilate") words.insert(words.end(), {"--set", "run.burn_in=5"});
+    if (job == "assimilate" || job == "sweep") words.insert(words.end(), {"--set", "run.burn_in=5"});
     if (job == "amortized")
       words.insert(words.end(), {"--set", "diagnostics.joint_draws=50", "--set", "diagnostics.replications=15"});
     if (job == "learn-gain") words.insert(words.end(), {"--set", "test.cycles=10", "--set", "optimizer.iterations=1"});

@@ -67,6 +67,24 @@ class Figures : public testing::Test {
       file.put("rank_histogram_" + std::to_string(i), {"rank"}, {101}, std::span<const long>(counts), {"ranks"});
     file.close();
   }
+  /// Two methods over `radii` radii and three inflations; the last cell of the first method failed.
+  void write_sweep_result(long radii) const {
+    io::NetcdfWriter file(folder_ / "result.nc");
+    file.attribute("axes", std::string("method radius inflation"));
+    file.attribute("axes_of_numbers", std::string("radius inflation"));
+    file.attribute("method_0", std::string("serial"));
+    file.attribute("method_1", std::string("etkf"));
+    file.attribute("axes_without_use_of_etkf", std::string("radius"));
+    put(file, "method", {"method"}, {2});
+    put(file, "radius", {"radius"}, {radii});
+    put(file, "inflation", {"inflation"}, {3});
+    Array<double, 3> error({2, radii, 3}, 0.2);
+    error(0, 0, 1) = 0.1, error(0, radii - 1, 2) = INFINITY;
+    file.put("rmse_analysis_median", {"method", "radius", "inflation"}, error, {"error"});
+    for (const char* name : {"lost", "failed"})
+      file.put(name, {"method", "radius", "inflation"}, Array<double, 3>({2, radii, 3}, 1.0), {name});
+    file.close();
+  }
   void expect_picture(const std::string& name) const {
     std::ifstream png(folder_ / "figures" / (name + ".png"), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(png), {}};
@@ -104,6 +122,26 @@ TEST_F(Figures, OfFiltersWithoutATruthAreTheSpreads) {
   const auto report = write_figures(folder_);
   EXPECT_EQ(report.warning, "");
   EXPECT_THAT(report.files, UnorderedElementsAre("figures/errors.svg", "figures/errors.png"));
+}
+
+TEST_F(Figures, OfASweepAreMapsOverTwoAxes) {
+  NEEDS_GNUPLOT();
+  write_sweep_result(2);
+  const auto report = write_figures(folder_);
+  EXPECT_EQ(report.warning, "");
+  EXPECT_THAT(report.files, UnorderedElementsAre("figures/sweep.svg", "figures/sweep.png"));
+  expect_picture("sweep");
+  const std::string picture = io::read_text(folder_ / "figures" / "sweep.svg");
+  for (const char* text : {"serial", "etkf (without radius)", "0.100*", "radius", "inflation"})
+    EXPECT_THAT(picture, HasSubstr(text));
+}
+
+TEST_F(Figures, OfASweepOverOneAxisAreCurves) {
+  NEEDS_GNUPLOT();
+  write_sweep_result(1);
+  EXPECT_EQ(write_figures(folder_).warning, "");
+  expect_picture("sweep");
+  EXPECT_THAT(io::read_text(folder_ / "figures" / "sweep.svg"), HasSubstr("median RMSE of the analysis"));
 }
 
 TEST_F(Figures, OfABatchAreDrawn) {

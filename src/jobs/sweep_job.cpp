@@ -1,0 +1,36 @@
+#include <nlohmann/json.hpp>
+
+#include "io/files.hpp"
+#include "jobs/job.hpp"
+#include "jobs/results.hpp"
+#include "jobs/sweep_file.hpp"
+#include "jobs/sweep_plan.hpp"
+#include "jobs/sweep_report.hpp"
+#include "jobs/sweep_runs.hpp"
+
+namespace vida::jobs {
+
+Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor) {
+  const SweepPlan plan = make_sweep_plan(device, config);
+  const SweepScores scores = run_sweep(device, plan, monitor);
+  Outcome outcome;
+  outcome.interrupted = scores.interrupted;
+  for (const FilterScores& point : scores.points) outcome.flagged += point.failed;
+  outcome.notes = sweep_notes(plan, scores);
+  outcome.usable = scores.runs > 0;
+  if (!outcome.usable) return outcome;
+  outcome.table = sweep_table(plan, scores);
+  write_sweep(folder.pending("result.nc"), device, plan, scores);
+  io::write_text(folder.pending("sweep.csv"), sweep_csv(plan, scores));
+  auto summary = summary_header(plan.config, device);
+  summary["cycles"] = plan.cycles();
+  summary["burn_in"] = plan.burn_in;
+  summary["seeds"] = plan.seeds;
+  summary["seconds"] = scores.seconds;
+  summary["interrupted"] = scores.interrupted;
+  summary.update(sweep_json(plan, scores));
+  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), plan.config, summary);
+  return outcome;
+}
+
+}  // namespace vida::jobs

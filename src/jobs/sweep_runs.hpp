@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/assimilation_scores.hpp"
+#include "jobs/job.hpp"
+#include "jobs/sweep_plan.hpp"
+
+namespace vida::jobs {
+
+/// The time means of every point of a sweep over its seeds.
+struct SweepScores {
+  std::vector<FilterScores> points;
+  /// The point of each group with the least median error; none where no run has a number.
+  std::vector<std::optional<long>> best;
+  /// Of the best points, on `sweep.validate` further twins; empty without them.
+  std::vector<std::optional<FilterScores>> held_out;
+  long runs = 0;       ///< those that reached their end or failed
+  double seconds = 0;  ///< for these, without the held-out ones
+  bool interrupted = false;
+};
+
+/// Runs the sweep. Only the time means of a run are kept: runs come in chunks whose scores of every cycle fit into
+/// `chunk_bytes`, and no result depends on them.
+SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor,
+                      std::size_t chunk_bytes = std::size_t{256} << 20);
+
+}  // namespace vida::jobs
