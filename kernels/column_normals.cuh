@@ -16,7 +16,7 @@ struct DrawAddress {
 
 /// Eight blocks of Philox 4x32-10 side by side, word by word: what a compiler turns into vectors when the function
 /// stands by itself.
-[[gnu::noinline]] inline void philox_of_eight(std::uint32_t key0, std::uint32_t key1, std::uint32_t (&words)[4][8]) {
+[[gnu::noinline]] VIDA_FN void philox_of_eight(std::uint32_t key0, std::uint32_t key1, std::uint32_t (&words)[4][8]) {
   for (int round = 0; round < 10; ++round) {
     for (int k = 0; k < 8; ++k) {
       const std::uint64_t left = std::uint64_t{PHILOX_M4x32_0} * words[0][k];
@@ -31,8 +31,8 @@ struct DrawAddress {
 
 /// open_uniform() of eight pairs of words. The integers are placed in the fraction of 2^52 or 2^23, which is exact.
 template <class Real>
-[[gnu::noinline]] inline void uniforms_of_eight(const std::uint32_t (&high)[8], const std::uint32_t (&low)[8],
-                                                Real (&uniforms)[8]) {
+[[gnu::noinline]] VIDA_FN void uniforms_of_eight(const std::uint32_t (&high)[8], const std::uint32_t (&low)[8],
+                                                 Real (&uniforms)[8]) {
   for (int k = 0; k < 8; ++k) {
     if constexpr (sizeof(Real) == 8) {
       const std::uint64_t bits = (std::uint64_t{high[k]} << 20 ^ low[k] >> 12) | std::uint64_t{0x4330000000000000};
