@@ -10,7 +10,6 @@
 #include "gain_backward.cuh"
 #include "gaussian_vi.cuh"
 #include "lorenz96_maps.cuh"
-#include "twin.cuh"
 
 namespace {
 
@@ -67,7 +66,6 @@ void print_kernels(const char* real) {
 int main() {
   print_kernels<float>("float");
   print_kernels<double>("double");
-  print("SimulateTwin", "", SimulateTwin::scratch_bytes(kSize, kSize));
   std::printf("constant n %d\n", kSize);
   std::printf("constant tile_rows %d\n", kTileRows);
   std::printf("constant band_low %d\n", kBandLow);
