@@ -1,11 +1,14 @@
 """Turns off one barrier, one wait or the last bytes of one shared buffer at a time, or swaps one transpose of a matrix
 product, and demands that the tests notice.
 
-    mutate.py TEST_PROGRAM SOURCE_FOLDER [--jobs N]
+    mutate.py TEST_PROGRAM SOURCE_FOLDER [--jobs N] [--only WORD | --without WORD]
 
 A first run of the test program lists the sites that it meets; every team.sync() in kernels/ must be among them. Then
 each site is turned off in a run of its own. A mutant survives when that run passes. equivalent_mutants.txt beside this
 script lists the survivors that are right to survive, each with its proof; one that no longer survives must leave it.
+
+--only takes the sites that nothing but tests with the word in their names meets, --without the others, which these tests
+then do not help to judge.
 """
 
 import argparse
@@ -70,10 +73,26 @@ def mutants_of(program):
 
 def unreached(mutants, source):
     """Barriers of the source that no test meets."""
-    for path in sorted((source / "kernels").glob("*.cuh")):
+    for path in sorted((source / "kernels").rglob("*.cuh")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if "team.sync()" in line.split("//")[0] and f"barrier {path.name}:{number}" not in mutants:
                 yield f"{path.name}:{number}"
+
+
+def chosen(mutants, only, without):
+    """The mutants that --only or --without leave."""
+    word = only or without
+    if not word:
+        return mutants
+    result = {}
+    for name, mutant in mutants.items():
+        others = {test for test in mutant.tests if word not in test}
+        if only and not others:
+            result[name] = mutant
+        if without and others:
+            mutant.tests = others
+            result[name] = mutant
+    return result
 
 
 def survives(program, mutant):
@@ -90,19 +109,23 @@ def main():
     parser.add_argument("program")
     parser.add_argument("source", type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", default="")
+    parser.add_argument("--without", default="")
     options = parser.parse_args()
 
-    mutants = mutants_of(options.program)
+    met = mutants_of(options.program)
+    mutants = chosen(met, options.only, options.without)
     equivalent = {}
     for line in (pathlib.Path(__file__).parent / "equivalent_mutants.txt").read_text().splitlines():
         if line and not line.startswith("#"):
             name, proof = line.split(": ", 1)
-            equivalent[name] = proof
+            if name in mutants or name not in met:
+                equivalent[name] = proof
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         alive = dict(zip(mutants, pool.map(lambda mutant: survives(options.program, mutant), mutants.values())))
     survivors = {name for name, lives in alive.items() if lives}
-    missed = list(unreached(mutants, options.source))
+    missed = list(unreached(met, options.source))
     for place in missed:
         print(f"not tested: barrier {place}")
     for name in sorted(survivors - equivalent.keys()):

@@ -166,6 +166,15 @@ std::vector<double> twins(const Device& device) {
     append(numbers, data.y);
     append(numbers, data.truth);
   }
+  StateSpaceModel waves = problem.system;
+  waves.model = KuramotoSivashinsky{.n = 16, .period = 22, .dt = 0.25};
+  waves.process_noise = waves.initial_covariance = covariance(16, 0.1);
+  waves.observation_operator = matrix(6, 16, 0.6);
+  waves.initial_mean = Vector({16}, 0.5);
+  StateSpaceModel linear = problem.system;
+  linear.model = LinearDynamics{matrix(10, 10, 0.5)};
+  for (const StateSpaceModel& system : {waves, linear})
+    for (const Observations& data : simulate(device, {&system, 1}, options)) append(numbers, data.truth);
   return numbers;
 }
 

@@ -9,28 +9,6 @@
 namespace vida::kernels {
 namespace {
 
-template <class Real>
-void compare_uniforms() {
-  for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{0xfedcba9876543210}})
-    for (const int index : {0, 3, 100'000})
-      for (const int column : {0, 8, 1000}) {
-        const DrawAddress address{seed, 18, 0xffffffff, 7};
-        Real first[8], second[8];
-        column_uniforms(address, index, column, first, second);
-        for (int k = 0; k < 8; ++k) {
-          Real one[1], other[1];
-          column_uniforms(address, index, column + k, one, other);
-          EXPECT_EQ(first[k], one[0]) << seed << " " << index << " " << column + k;
-          EXPECT_EQ(second[k], other[0]) << seed << " " << index << " " << column + k;
-        }
-      }
-}
-
-TEST(ColumnUniforms, OfEightColumnsAreThoseOfEachByItself) {
-  compare_uniforms<double>();
-  compare_uniforms<float>();
-}
-
 TEST(ColumnNormals, DoNotDependOnHowManyThereAre) {
   const DrawAddress address{5, 18, 2, 9};
   constexpr int ld = 64;

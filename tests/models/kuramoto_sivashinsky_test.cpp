@@ -113,19 +113,30 @@ TEST(KuramotoSivashinskyTangent, IsTheDerivativeOfTheStep) {
   EXPECT_LT(apart(mean, after(Device::cpu(1), model, 1)), 1e-13);
 }
 
-/// All points seen every two steps, an ensemble that needs no localisation; .10 over 400 cycles.
+/// All points seen every two steps; published for six members: .14.
 TEST(KuramotoSivashinskyFilter, FollowsTheTruth) {
   const KuramotoSivashinsky model;
-  StateSpaceModel system = system_of(model, start_of(model.n), 2);
+  std::vector<double> start;
+  for (int i = 0; i < model.n; ++i) {
+    const double x = 2 * std::numbers::pi * i / model.n;
+    start.push_back(std::cos(x) * (1 + std::sin(x)));  // without a mean, which would be conserved
+  }
+  StateSpaceModel system = system_of(model, start, 2);
+  const TwinOptions spin_up{.cycles = 1, .spin_up = 149}, twin{.cycles = 200, .seed = 3};
+  const Matrix settled = simulate(Device::cpu(1), {&system, 1}, {&spin_up, 1})[0].truth;
+  std::copy(settled.begin(), settled.end(), system.initial_mean.begin());
   system.initial_covariance = scaled_identity(model.n, 0.001);
-  const TwinOptions twin{.cycles = 200, .spin_up = 150};
-  FilterProblem problem{.system = system, .data = simulate(Device::cpu(1), {&system, 1}, {&twin, 1})[0]};
-  for (int i = 0; i < model.n; ++i) problem.system.initial_mean[i] = problem.data.truth(0, i);
-  const AssimilationRun run{.filter = {.method = "etkf", .members = 40, .inflation = 1.02, .rotation = true}};
+  const FilterProblem problem{.system = system, .data = simulate(Device::cpu(1), {&system, 1}, {&twin, 1})[0]};
+  const AssimilationRun run{.filter = {.method = "letkf",
+                                       .members = 12,
+                                       .inflation = 1.06,
+                                       .rotation = true,
+                                       .radius = 25 / 1.82,
+                                       .local_states = 4}};
   const auto summary = summarize(assimilate(Device::cpu(1), {&problem, 1}, {&run, 1})[0], 100);
   EXPECT_EQ(summary.failed_at, -1);
   EXPECT_EQ(summary.lost_at, -1);
-  EXPECT_LT(summary.analysis_error, 0.15);
+  EXPECT_LT(summary.analysis_error, 0.2);
 }
 
 std::string refusal(const KuramotoSivashinsky& model) {
