@@ -135,8 +135,7 @@ struct Model {
             team, shape.n, count, dt(), work.columns,
             [&](int, const ColumnRing<Real>& u, int i, int c) { return slope.template at<Pack>(u, i, c); });
       }
-      team.sync();
-      store_columns(team, work.columns.state, first, count, X, ld);
+      store_columns(team, work.columns.state, first, count, X, ld);  // of the elements that the lane put there itself
     });
   }
 
