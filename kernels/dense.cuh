@@ -117,6 +117,17 @@ VIDA_FN void copy(Team team, int rows, int ld, const Real* from, Real* to) {
   for_packs<Real>(team, rows, ld, [&](int at) { store(to + at, load<Pack>(from + at)); });
 }
 
+/// A <- (A + A') / 2 for A [n, n].
+template <class Team, class Real>
+VIDA_FN void symmetrize(Team team, int n, Real* A, int ld) {
+  for (int i = team.rank(); i < n; i += team.size())
+    for (int k = 0; k < i; ++k) {
+      const Real mean = Real(0.5) * (A[i * ld + k] + A[k * ld + i]);
+      A[i * ld + k] = mean;
+      A[k * ld + i] = mean;
+    }
+}
+
 /// y = x' B, B: [depth, columns], y padded like a row of B. finish(j, pack) receives the result.
 template <class Team, class Real, class Finish>
 VIDA_FN void vector_times(Team team, int columns, int depth, const Real* x, const Real* B, int ldb, Finish finish) {

@@ -120,20 +120,9 @@ struct ExtendedKalmanFilter {
         });
       if (team.rank() == 0) chi_squares[item * data.cycles + j] = chi_square(team, s, in.mask, residual, weighted);
       team.sync();
+      // unlike the Joseph form, C^ - K H C^ lets an antisymmetric rounding error grow with the model's instability
       symmetrize(team, s.n, C, s.ld);
     }
-  }
-
- private:
-  /// Unlike the Joseph form, C^ - K H C^ lets an antisymmetric rounding error grow with the model's instability.
-  template <class Team>
-  VIDA_FN static void symmetrize(Team team, int n, Real* C, int ld) {
-    for (int i = team.rank(); i < n; i += team.size())
-      for (int k = 0; k < i; ++k) {
-        const Real mean = Real(0.5) * (C[i * ld + k] + C[k * ld + i]);
-        C[i * ld + k] = mean;
-        C[k * ld + i] = mean;
-      }
   }
 };
 

@@ -35,11 +35,7 @@ struct SimulateTwin {
           z(pieces.take(s.n + 16L)),
           noise(pieces.take(p + 16L)) {}
   };
-  static std::size_t scratch_bytes(const ModelShape& model, int p) {
-    Pieces<double> pieces;
-    (void)Work(pieces, model, p);
-    return sizeof(double) * static_cast<std::size_t>(pieces.used);
-  }
+  static std::size_t scratch_bytes(const ModelShape& model, int p) { return work_bytes<Work, double>(model, p); }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {

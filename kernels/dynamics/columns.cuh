@@ -20,6 +20,14 @@ struct Pieces {
   }
 };
 
+/// Bytes of a work area that is made of pieces for these extents.
+template <class Work, class Real, class... Extents>
+std::size_t work_bytes(const Extents&... extents) {
+  Pieces<Real> pieces;
+  (void)Work(pieces, extents...);
+  return sizeof(Real) * static_cast<std::size_t>(pieces.used);
+}
+
 /// A group of columns on a ring of n components: row i holds component i, rows -2, -1 and n repeat the other end.
 template <class Real>
 struct ColumnRing {

@@ -51,17 +51,6 @@ struct CovarianceWork {
   }
 };
 
-/// P <- (P + P') / 2. The product is symmetric but for rounding errors, which would grow with the model's instability.
-template <class Team, class Real>
-VIDA_FN void symmetrize(Team team, int n, Real* P, int ld) {
-  for (int i = team.rank(); i < n; i += team.size())
-    for (int k = 0; k < i; ++k) {
-      const Real mean = Real(0.5) * (P[i * ld + k] + P[k * ld + i]);
-      P[i * ld + k] = mean;
-      P[k * ld + i] = mean;
-    }
-}
-
 /// mean [ld] <- mean after one step, P [rows, ld] <- factor J P J', symmetric.
 template <class Team, class Real>
 VIDA_FN void forecast_covariance(Team team, const FilterShape& s, Model<Real> model, Tangent kind, Real factor,
@@ -95,7 +84,8 @@ VIDA_FN void forecast_covariance(Team team, const FilterShape& s, Model<Real> mo
     copy(team, s.n, s.ld, work.other, P);
   }
   team.sync();
-  symmetrize(team, s.n, P, s.ld);
+  symmetrize(team, s.n, P,
+             s.ld);  // rounding errors that are not symmetric would grow with the instability of the model
 }
 
 }  // namespace vida::kernels

@@ -75,13 +75,12 @@ VIDA_CALL void adjust_anomalies(Team team, const FilterShape& s, const FilterRun
                                 const Real* forecast_deviation, Real* spare, const RotationWork<Real>& rotation) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
-  using std::sqrt;
   if (run.relaxation != Real(0) || run.inflation != Real(1)) {
     for (int i = team.rank(); i < s.n; i += team.size()) {
       Real* row = A + static_cast<long>(i) * s.ld;
       Real factor = run.inflation;
       if (run.relaxation != Real(0)) {
-        const Real deviation = sqrt(dot(team, s.members, row, row) / Real(s.members - 1));
+        const Real deviation = row_deviation(team, s.members, row);
         if (deviation > Real(0)) factor *= Real(1) + run.relaxation * (forecast_deviation[i] - deviation) / deviation;
       }
       for (int c = 0; c < s.members; c += W) store(row + c, factor * load<Pack>(row + c));
@@ -115,11 +114,7 @@ struct EnsembleFilter {
   FilterLaunch<Real> launch;
 
   VIDA_BOTH static long state_elements(const FilterShape& s) { return s.state_elements(); }
-  static std::size_t scratch_bytes(const FilterShape& s) {
-    Pieces<Real> pieces;
-    (void)Work(pieces, s);
-    return sizeof(Real) * static_cast<std::size_t>(pieces.used);
-  }
+  static std::size_t scratch_bytes(const FilterShape& s) { return work_bytes<Work, Real>(s); }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
@@ -181,7 +176,7 @@ struct EnsembleFilter {
     if (team.rank() == 0) *w.chi_square = Real(NAN);
     if (launch.output.ranks)
       count_ranks(team, s.n, s.members, cycle.truth, w.mean, w.E, s.ld,
-                  launch.output.ranks + (item * launch.count + j - launch.first) * s.n);
+                  launch.output.ranks + launch.slot(item, j) * s.n);
     if (!assess(team, s.n, cycle.truth, w.mean, w.forecast_deviation, w.score, assessment(launch, item, j, false),
                 crps))
       return false;
@@ -197,8 +192,7 @@ struct EnsembleFilter {
     }
     deviations(team, s.n, s.members, w.E, s.ld, w.deviation);
     team.sync();
-    if (team.rank() == 0)
-      launch.output.scores[(item * launch.count + j - launch.first) * kCycleScores + kChiSquare] = *w.chi_square;
+    if (team.rank() == 0) launch.scores(item, j)[kChiSquare] = *w.chi_square;
     const bool finite =
         assess(team, s.n, cycle.truth, w.mean, w.deviation, w.score, assessment(launch, item, j, true), crps);
     add_mean(team, s, w.mean, w.E);

@@ -47,11 +47,7 @@ struct FixedGainFilter {
   FilterLaunch<Real> launch;
 
   VIDA_BOTH static long state_elements(const FilterShape& s) { return padded(s.n, 16); }
-  static std::size_t scratch_bytes(const FilterShape& s) {
-    Pieces<Real> pieces;
-    (void)Work(pieces, s);
-    return sizeof(Real) * static_cast<std::size_t>(pieces.used);
-  }
+  static std::size_t scratch_bytes(const FilterShape& s) { return work_bytes<Work, Real>(s); }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
@@ -129,7 +125,7 @@ struct FixedGainFilter {
     team.sync();
     if (!assess(team, s.n, cycle.truth, w.mean, w.deviation, w.score, assessment(launch, item, j, false), crps))
       return false;
-    Real* chi_square = launch.output.scores + (item * launch.count + j - launch.first) * kCycleScores + kChiSquare;
+    Real* chi_square = launch.scores(item, j) + kChiSquare;
     if (table >= 0) {
       const Real* K = gains.gain + table * s.prows * s.ldn;
       const Real* precision = gains.precision + table * s.prows * s.lp;

@@ -22,6 +22,8 @@ struct FilterShape {
   long cycles;             // of the data
   ModelShape model;
 
+  /// Of a covariance of the state or its factor, a matrix or its diagonal.
+  VIDA_BOTH long covariance_elements(bool dense) const { return dense ? static_cast<long>(rows) * ldn : n; }
   VIDA_BOTH long state_elements() const { return static_cast<long>(rows) * ld; }      // [n, members]
   VIDA_BOTH long observed_elements() const { return static_cast<long>(prows) * ld; }  // [p, members]
   VIDA_BOTH long square_elements() const { return static_cast<long>(mrows) * ld; }    // [members, members]
@@ -153,6 +155,9 @@ struct FilterLaunch {
   long first, count;  // cycles
 
   VIDA_FN Model<Real> model(long set) const { return {shape.model, data.parameters + set * shape.model.parameters}; }
+  /// Where a run's output of a cycle stands among those of this launch.
+  VIDA_FN long slot(long item, long cycle) const { return item * count + cycle - first; }
+  VIDA_FN Real* scores(long item, long cycle) const { return output.scores + slot(item, cycle) * kCycleScores; }
 };
 
 /// What is present at one cycle of one data set.
@@ -223,8 +228,7 @@ VIDA_FN void draw_members(Team team, const FilterShape& s, const FilterData<Real
     store(E + static_cast<long>(i) * s.ld + pack * width<Pack, Real>, Pack{} + d.initial_mean[set * s.n + i]);
   });
   team.sync();
-  add_coloured(team, s, d.initial_factor + set * (d.dense_initial ? static_cast<long>(s.rows) * s.ldn : s.n),
-               d.dense_initial, z, E);
+  add_coloured(team, s, d.initial_factor + set * s.covariance_elements(d.dense_initial), d.dense_initial, z, E);
 }
 
 /// E += draws of N(0, Q). z: [n, ld].
@@ -234,8 +238,14 @@ VIDA_FN void add_model_noise(Team team, const FilterShape& s, const FilterData<R
   const long set = run.data;
   column_normals(team, s.n, s.members, draw_address(run, kModelNoiseStream, cycle), z, s.ld);
   team.sync();
-  add_coloured(team, s, d.noise_factor + set * (d.dense_noise ? static_cast<long>(s.rows) * s.ldn : s.n), d.dense_noise,
-               z, E);
+  add_coloured(team, s, d.noise_factor + set * s.covariance_elements(d.dense_noise), d.dense_noise, z, E);
+}
+
+/// Standard deviation with N - 1 of a row of anomalies, by the calling lane alone.
+template <class Team, class Real>
+VIDA_FN Real row_deviation(Team team, int members, const Real* row) {
+  using std::sqrt;
+  return sqrt(dot(team, members, row, row) / Real(members - 1));
 }
 
 /// mean[i] <- mean of row i of X [rows, ld] over the members; X <- X - mean. deviation[i] <- standard deviation with
@@ -244,24 +254,20 @@ template <class Team, class Real>
 VIDA_CALL void center_rows(Team team, int rows, int members, Real* X, int ld, Real* mean, Real* deviation) {
   using Pack = typename Team::template Pack<Real>;
   constexpr int W = width<Pack, Real>;
-  using std::sqrt;
   for (int i = team.rank(); i < rows; i += team.size()) {
     Real* row = X + static_cast<long>(i) * ld;
     const Real center = sum(team, members, row) / Real(members);
     mean[i] = center;
     for (int c = 0; c < members; c += W) store(row + c, load<Pack>(row + c) - center);
-    if (deviation) deviation[i] = sqrt(dot(team, members, row, row) / Real(members - 1));
+    if (deviation) deviation[i] = row_deviation(team, members, row);
   }
 }
 
 /// deviation[i] <- standard deviation of the anomalies in row i.
 template <class Team, class Real>
 VIDA_CALL void deviations(Team team, int rows, int members, const Real* A, int ld, Real* deviation) {
-  using std::sqrt;
-  for (int i = team.rank(); i < rows; i += team.size()) {
-    const Real* row = A + static_cast<long>(i) * ld;
-    deviation[i] = sqrt(dot(team, members, row, row) / Real(members - 1));
-  }
+  for (int i = team.rank(); i < rows; i += team.size())
+    deviation[i] = row_deviation(team, members, A + static_cast<long>(i) * ld);
 }
 
 /// h(E) of observation j, a pack of members at `column`.

@@ -15,11 +15,7 @@ struct IterativeSmoother {
   FilterLaunch<Real> launch;
 
   VIDA_BOTH static long state_elements(const FilterShape& s) { return s.state_elements(); }
-  static std::size_t scratch_bytes(const FilterShape& s) {
-    Pieces<Real> pieces;
-    (void)Work(pieces, s);
-    return sizeof(Real) * static_cast<std::size_t>(pieces.used);
-  }
+  static std::size_t scratch_bytes(const FilterShape& s) { return work_bytes<Work, Real>(s); }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
@@ -89,7 +85,7 @@ struct IterativeSmoother {
     team.sync();
     if (launch.output.ranks)
       count_ranks(team, s.n, s.members, cycle.truth, work.forecast_mean, work.forecast, s.ld,
-                  launch.output.ranks + (item * launch.count + j - launch.first) * s.n);
+                  launch.output.ranks + launch.slot(item, j) * s.n);
     if (!assess_ensemble(team, item, j, false, cycle, work.forecast_mean, work.forecast, w.forecast_deviation, w.score))
       return false;
     if (cycle.count > 0) {
@@ -117,8 +113,7 @@ struct IterativeSmoother {
     }
     center_rows(team, s.n, s.members, w.E, s.ld, w.mean, w.deviation);
     team.sync();
-    if (team.rank() == 0)
-      launch.output.scores[(item * launch.count + j - launch.first) * kCycleScores + kChiSquare] = *w.chi_square;
+    if (team.rank() == 0) launch.scores(item, j)[kChiSquare] = *w.chi_square;
     const bool finite = assess_ensemble(team, item, j, true, cycle, w.mean, w.E, w.deviation, w.score);
     add_mean(team, s, w.mean, w.E);
     return finite;

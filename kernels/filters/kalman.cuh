@@ -64,11 +64,7 @@ struct KalmanFilter {
 
   /// P [rows, ld], then the mean.
   VIDA_BOTH static long state_elements(const FilterShape& s) { return s.state_elements() + s.ld; }
-  static std::size_t scratch_bytes(const FilterShape& s) {
-    Pieces<Real> pieces;
-    (void)KalmanWork<Real>(pieces, s);
-    return sizeof(Real) * static_cast<std::size_t>(pieces.used);
-  }
+  static std::size_t scratch_bytes(const FilterShape& s) { return work_bytes<KalmanWork<Real>, Real>(s); }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
@@ -109,8 +105,7 @@ struct KalmanFilter {
     for_pairs(team, s.n, s.n, [&](int i, int k) { w.P[i * s.ld + k] = Real(0); });
     for (int i = team.rank(); i < s.n; i += team.size()) w.mean[i] = d.initial_mean[set * s.n + i];
     team.sync();
-    add_covariance(team, s, d.initial_covariance + set * (d.dense_initial ? static_cast<long>(s.rows) * s.ldn : s.n),
-                   d.dense_initial, w.P);
+    add_covariance(team, s, d.initial_covariance + set * s.covariance_elements(d.dense_initial), d.dense_initial, w.P);
   }
 
   /// mean <- Psi(mean), P <- J P J' + Q over the steps of a cycle, with the factor inflation^dt at each step.
@@ -128,8 +123,7 @@ struct KalmanFilter {
     team.sync();
     // model noise enters the state once per cycle, so Q is added once, whatever the number of steps
     const long set = run.data;
-    add_covariance(team, s, d.noise_covariance + set * (d.dense_noise ? static_cast<long>(s.rows) * s.ldn : s.n),
-                   d.dense_noise, w.P);
+    add_covariance(team, s, d.noise_covariance + set * s.covariance_elements(d.dense_noise), d.dense_noise, w.P);
   }
 
   /// False when the forecast or the analysis is not finite.
@@ -153,8 +147,7 @@ struct KalmanFilter {
       for (int i = team.rank(); i < s.n; i += team.size()) w.mean[i] += w.shift[i];
     }
     if (team.rank() == 0)
-      launch.output.scores[(item * launch.count + j - launch.first) * kCycleScores + kChiSquare] =
-          cycle.count > 0 ? *w.chi_square / Real(cycle.count) : Real(NAN);
+      launch.scores(item, j)[kChiSquare] = cycle.count > 0 ? *w.chi_square / Real(cycle.count) : Real(NAN);
     deviations_of(team, w);
     team.sync();
     return assess(team, s.n, cycle.truth, w.mean, w.deviation, w.score, assessment(launch, item, j, true), crps);

@@ -25,11 +25,7 @@ struct ParticleFilter {
 
   /// Particles, room for their offspring, logarithms of weights, weights.
   VIDA_BOTH static long state_elements(const FilterShape& s) { return 2 * s.state_elements() + 2L * s.ld; }
-  static std::size_t scratch_bytes(const FilterShape& s) {
-    Pieces<Real> pieces;
-    (void)Work(pieces, s);
-    return sizeof(Real) * static_cast<std::size_t>(pieces.used);
-  }
+  static std::size_t scratch_bytes(const FilterShape& s) { return work_bytes<Work, Real>(s); }
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
@@ -184,8 +180,8 @@ struct ParticleFilter {
       launch.model(run.data).advance(team, work.X, kTileColumns, s.members, s.steps, work.model);
       team.sync();
       if (Proposal::kNoiseFirst && d.noisy) {
-        add_coloured(team, s, d.noise_factor + run.data * (d.dense_noise ? static_cast<long>(s.rows) * s.ldn : s.n),
-                     d.dense_noise, work.z, work.X);
+        add_coloured(team, s, d.noise_factor + run.data * s.covariance_elements(d.dense_noise), d.dense_noise, work.z,
+                     work.X);
         team.sync();
       }
       work.moments.add(team, t, s.members, w.values + first, work.X, kTileColumns);
@@ -211,7 +207,7 @@ struct ParticleFilter {
   VIDA_FN bool analyse(Team team, long item, const FilterRun<Real>& run, long j, const CycleData<Real>& cycle,
                        const Weights<Real>& w, const Work& work, Particles& particles) const {
     const FilterShape& s = launch.shape;
-    const long slot = item * launch.count + j - launch.first;
+    const long slot = launch.slot(item, j);
     const Real* E = particles.E;
     const auto crps = [&](int i) {
       return weighted_crps(team, s.members, w.values, E + static_cast<long>(i) * s.ld, cycle.truth[i]);
@@ -239,7 +235,7 @@ struct ParticleFilter {
     const bool degenerate = resample && factor_of(squares) == Real(1);
     examine(team, w, factor_of(squares), resample && !degenerate, E, work);
     team.sync();
-    if (team.rank() == 0) launch.output.scores[slot * kCycleScores + kChiSquare] = Real(NAN);
+    if (team.rank() == 0) launch.scores(item, j)[kChiSquare] = Real(NAN);
     if (!assess(team, s.n, cycle.truth, work.mean, work.deviation, work.score, assessment(launch, item, j, true), crps))
       return false;
     if (resample) {

@@ -131,7 +131,7 @@ struct OptimalProposal {
     using Pack = typename Team::template Pack<Real>;
     FilterShape columns = s;  // the columns of L observed like members
     columns.members = n, columns.ld = ldn;
-    const Real* factor = d.noise_factor + set * (d.dense_noise ? static_cast<long>(s.rows) * s.ldn : s.n);
+    const Real* factor = d.noise_factor + set * s.covariance_elements(d.dense_noise);
     for_pairs(team, s.rows, ldn, [&](int i, int k) {
       const bool inside = i < n && k <= i;
       L[static_cast<long>(i) * ldn + k] = !inside         ? Real(0)

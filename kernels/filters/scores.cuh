@@ -40,8 +40,8 @@ struct Assessment {
 template <class Real>
 VIDA_FN Assessment<Real> assessment(const FilterLaunch<Real>& launch, long item, long cycle, bool analysis) {
   const FilterOutput<Real>& out = launch.output;
-  const long slot = item * launch.count + cycle - launch.first;
-  Real* scores = out.scores + slot * kCycleScores;
+  const long slot = launch.slot(item, cycle);
+  Real* scores = launch.scores(item, cycle);
   const auto at = [&](Real* rows) { return rows ? rows + slot * launch.shape.n : nullptr; };
   return {
       scores + (analysis ? kAnalysisError : kForecastError), scores + (analysis ? kAnalysisSpread : kForecastSpread),
