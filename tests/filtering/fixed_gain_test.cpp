@@ -111,8 +111,11 @@ TEST_P(FixedGain, TakesItsBackgroundFromTheTruth) {
 /// interpolation of the mean (0, 1).
 TEST_P(FixedGain, MatchesACaseWorkedByHand) {
   LinearCase c(2, 1, 3, 1, true);
-  c.F.setIdentity(), c.H << 1, 0;
-  c.R << 1, c.y << 2, c.m0.setZero();
+  c.F.setIdentity();
+  c.H << 1, 0;
+  c.R << 1;
+  c.y << 2;
+  c.m0.setZero();
   FilterSettings filter{.method = "3dvar"};
   filter.background = matrix_of((Dense(2, 2) << 1, 0.5, 0.5, 1).finished()), filter.background_scale = 1;
   filter.background_mean = vector_of(Eigen::Vector2d(0, 1));

@@ -93,8 +93,11 @@ TEST_P(Kalman, IsTheFilterOfDenseAlgebra) {
 /// C^ = [1 1/2; 1/2 1], y = 2 sees the first component with R = 1: S = 2, K = (1/2, 1/4), chi-square 4 / 2.
 TEST_P(Kalman, MatchesACaseWorkedByHand) {
   LinearCase c(2, 1, 3, 1, true);
-  c.F.setIdentity(), c.H << 1, 0;
-  c.R << 1, c.y << 2, c.m0.setZero();
+  c.F.setIdentity();
+  c.H << 1, 0;
+  c.R << 1;
+  c.y << 2;
+  c.m0.setZero();
   FilterProblem problem = c.problem();
   problem.system.initial_covariance = matrix_of((Dense(2, 2) << 1, 0.5, 0.5, 1).finished());
   const AssimilationResult result = filtered(device(), problem, {.method = "kalman"});
