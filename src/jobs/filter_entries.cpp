@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "io/data_file.hpp"
 #include "io/netcdf.hpp"
 #include "vida/error.hpp"
@@ -18,11 +20,23 @@ void read_background(const std::string& key, const std::string& path, FilterSett
   if (file.has("mean")) filter.background_mean = file.array<1>("mean");
 }
 
-Matrix read_gain(const std::string& key, const std::string& path) {
-  const io::GainFile file = io::read_gains(path, key);
-  if (file.gains.size() != 1)
-    throw FileError(fmt::format("{}: '{}' holds {} gains; a filter takes one.", key, path, file.gains.size()));
-  return file.gains.front();
+/// K of "gain.nc", or of "gain.nc:2" its third one where the file holds a gain for each run of a batch.
+Matrix read_gain(const std::string& key, const std::string& name) {
+  const auto colon = name.find_last_of(':');
+  std::size_t run = 0;
+  const char* end = name.data() + name.size();
+  const char* digits = colon == name.npos ? end : name.data() + colon + 1;
+  const bool numbered = std::from_chars(digits, end, run) == std::from_chars_result{end, std::errc()};
+  const std::string path = numbered ? name.substr(0, colon) : name;
+  io::GainFile file = io::read_gains(path, key);
+  const std::size_t count = file.gains.size();
+  if (!numbered && count > 1)
+    throw FileError(fmt::format("{}: '{}' holds {} gains; a filter takes one. Write \"{}:0\" to \"{}:{}\" to choose.",
+                                key, path, count, path, path, count - 1));
+  if (run >= count)
+    throw FileError(fmt::format("{} = \"{}\": '{}' holds {} gain{}, numbered from 0.", key, name, path, count,
+                                count == 1 ? "" : "s"));
+  return std::move(file.gains[run]);
 }
 
 /// How a setting is called in a label; those that are not here are files.

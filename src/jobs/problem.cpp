@@ -47,7 +47,8 @@ class ProblemSet {
     if (!added) return index;
     problems_.push_back({filter_system(run, data, item), {}, seed(run), number});
     twins_.push_back({run.integer(cycles_key_), run.integer("observations.spin_up"), seed(run), number});
-    systems_.push_back(truth_system(run, data, item));
+    systems_.push_back(truth_system(
+        run, data, item, starts_as_the_filter(run) ? TruthStart::as_the_filter : TruthStart::standard_normal));
     return index;
   }
 
@@ -122,7 +123,7 @@ void refuse_axes_of_the_simulation(const Config& config, const DataFile& data) {
   if (config.trajectories > 1)
     throw InvalidArgument("[batch] trajectories are simulated; leave them out with observations.file.");
   for (const io::Axis& axis : config.axes())
-    if (axis.key == "observations.spin_up" || (axis.key == "model.forcing" && data.has("F")) ||
+    if (axis.key == "observations.spin_up" || axis.key == "observations.start" || (axis.key == "model.forcing" && data.has("F")) ||
         (axis.key == "model.dt" && data.has("dt")) ||
         (axis.key == "seed" && config.text("objective.expectation") == "exact"))
       throw InvalidArgument(

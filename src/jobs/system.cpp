@@ -173,11 +173,19 @@ ObservationFunction observation_function(const std::string& name) {
 
 }  // namespace
 
+bool starts_as_the_filter(const Config& config) {
+  return config.has("observations.start") && config.text("observations.start") == "filter";
+}
+
 void adopt(Config& config, const DataFile& file) {
   if (file.states()) adopt_number(config, "model.n", file, "states with n", static_cast<double>(file.states()));
   adopt_number(config, "observations.cycles", file, "y with cycles", static_cast<double>(file.cycles()));
-  if (config.integer("observations.spin_up") != 0)
-    throw InvalidArgument("observations.spin_up is for simulated observations; leave it out with observations.file.");
+  const char* simulated = config.integer("observations.spin_up") != 0 ? "observations.spin_up"
+                          : starts_as_the_filter(config)              ? "observations.start"
+                                                                      : nullptr;
+  if (simulated)
+    throw InvalidArgument(
+        fmt::format("{} is for simulated observations; leave it out with observations.file.", simulated));
   for (const auto& [key, name] :
        {std::pair{"model.forcing", "F"}, {"model.dt", "dt"}, {"model.steps_per_cycle", "steps_per_cycle"}}) {
     if (!file.has(name)) continue;

@@ -8,6 +8,9 @@
 
 namespace vida::jobs {
 
+/// Whether observations.start = "filter": the simulated truth starts from N(m0, C0) of the filter.
+bool starts_as_the_filter(const io::Config& config);
+
 /// Takes what the data file tells into the configuration (n, cycles, operator, ...). Throws InvalidArgument when the
 /// user wrote another value than the file holds.
 void adopt(io::Config& config, const io::DataFile& file);

@@ -227,6 +227,7 @@ TEST(BadData, AValueInBothPlacesThatDiffers) {
   expect_data_refused({}, "observations.cycles = 11", {"--set", "observations.cycles=11"});
   expect_data_refused({}, "observations.noise = 2.0, but 'obs.nc' holds R that is another matrix",
                       {"--set", "observations.noise=2"});
+  expect_data_refused({}, "observations.start is for simulated observations", {"--set", "observations.start=filter"});
   const Workplace place;
   EXPECT_EQ(run_on(place, {}, {"--set", "observations.noise=1", "--set", "model.n=8"}).code, 0);
 }

@@ -87,6 +87,18 @@ TEST(LearnGainJob, TrajectoriesShareOneGain) {
   EXPECT_EQ(summary_of(place, "o")["trajectories"], 3);
 }
 
+TEST(LearnGainJob, TheTruthMayStartAsTheFilterDoes) {
+  const Workplace place;
+  place.write("small.toml", kSmallJob);
+  ASSERT_EQ(place.vida({"run", "small.toml", "--out", "o", "--set", "observations.start=filter", "--set",
+                        "filter.initial_mean=first", "--set", "filter.initial_variance=1e-12", "--set",
+                        "model.process_noise=0", "--set", "filter.process_noise=0.1", "--set", "model.dt=1e-6"})
+                .code,
+            0);
+  const auto truth = NetcdfReader(place.path("o/result.nc")).values("truth");  // [run, cycle, state], v_1 first
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(truth[i], i == 0 ? 1 : 0, 1e-4) << i;
+}
+
 TEST(LearnGainJob, AStepThatMakesTheCostInfiniteIsFlaggedAndTheOthersFinish) {
   const Workplace place;
   place.write("small.toml", kSmallJob + std::string("[batch]\n\"optimizer.step\" = [1e-5, 1e3]\n"));

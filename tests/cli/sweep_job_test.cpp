@@ -6,12 +6,13 @@
 #include <cmath>
 #include <csignal>
 #include <sstream>
+#include <tuple>
 
 #include "cli/inference_jobs.hpp"
 #include "cli/sweep_jobs.hpp"
 #include "jobs/sweep_plan.hpp"
 #include "jobs/sweep_runs.hpp"
-#include "vida/array.hpp"
+#include "vida/vida.hpp"
 
 namespace vida::test {
 namespace {
@@ -259,22 +260,53 @@ TEST(SweepJob, SeveralEntriesAreAnAxisOfTheirOwn) {
   EXPECT_EQ(csv_of(place)[5][0], "ekf");
 }
 
-TEST(SweepJob, GainsAreFilesBesideTheConfiguration) {
-  const Workplace place;
-  for (const auto& [name, scale] : {std::pair{"weak.nc", 0.1}, {"strong.nc", 0.4}}) {
+/// Two gains 0.1 I and 0.4 I, as K [run, state, obs] and each in a file.
+void write_gains(const Workplace& place) {
+  Array<3> both({2, 8, 8});
+  for (const auto& [run, name, scale] : {std::tuple{0L, "weak.nc", 0.1}, {1L, "strong.nc", 0.4}}) {
     io::NetcdfWriter file(place.path(name));
-    Matrix K({8, 8});
-    for (long i = 0; i < 8; ++i) K(i, i) = scale;
+    const Matrix K = scaled_identity(8, scale);
+    for (long i = 0; i < 8; ++i) both(run, i, i) = scale;
     file.put("K", {"state", "obs"}, K, {"gain"});
     file.close();
   }
-  ASSERT_EQ(run_sweep_job(place, {},
-                          "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 80\n[run]\nburn_in = 20\n[sweep]\n"
-                          "gain = ['weak.nc', 'strong.nc']\n[[filters]]\nmethod = '3dvar'\n")
-                .code,
-            0);
+  io::NetcdfWriter file(place.path("both.nc"));
+  file.put("K", {"run", "state", "obs"}, both, {"gain"});
+  file.close();
+}
+
+std::string sweep_of_gains(const std::string& gains) {
+  return "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 80\n[run]\nburn_in = 20\n[sweep]\ngain = [" + gains +
+         "]\n[[filters]]\nmethod = '3dvar'\n";
+}
+
+TEST(SweepJob, GainsAreFilesBesideTheConfiguration) {
+  const Workplace place;
+  write_gains(place);
+  ASSERT_EQ(run_sweep_job(place, {}, sweep_of_gains("'weak.nc', 'strong.nc'")).code, 0);
   const auto best = summary_of(place)["best"][0];
   EXPECT_THAT(best["at"]["gain"].get<std::string>(), ::testing::EndsWith("strong.nc"));
+}
+
+TEST(SweepJob, AGainIsChosenAmongThoseOfABatch) {
+  const Workplace place;
+  write_gains(place);
+  ASSERT_EQ(run_sweep_job(place, {}, sweep_of_gains("'both.nc:0', 'both.nc:1', 'weak.nc', 'strong.nc'")).code, 0);
+  const auto rmse = NetcdfReader(place.path("o/result.nc")).values("rmse_analysis");
+  EXPECT_EQ(rmse[0], rmse[2]);
+  EXPECT_EQ(rmse[1], rmse[3]);
+  EXPECT_NE(rmse[0], rmse[1]);
+}
+
+TEST(SweepJob, AGainThatABatchDoesNotHoldIsRefused) {
+  const Workplace place;
+  write_gains(place);
+  const auto several = run_sweep_job(place, {}, sweep_of_gains("'both.nc', 'weak.nc'"));
+  EXPECT_EQ(several.code, 2);
+  EXPECT_THAT(several.err, HasSubstr("both.nc' holds 2 gains; a filter takes one. Write"));
+  EXPECT_THAT(run_sweep_job(place, {}, sweep_of_gains("'both.nc:2', 'weak.nc'")).err,
+              HasSubstr("both.nc' holds 2 gains, numbered from 0."));
+  EXPECT_THAT(run_sweep_job(place, {}, sweep_of_gains("'none.nc:2', 'weak.nc'")).err, HasSubstr("none.nc"));
 }
 
 TEST(SweepJob, AnInterruptedSweepEndsEarly) {
