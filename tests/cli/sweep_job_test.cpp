@@ -262,7 +262,7 @@ TEST(SweepJob, SeveralEntriesAreAnAxisOfTheirOwn) {
 
 /// Two gains 0.1 I and 0.4 I, as K [run, state, obs] and each in a file.
 void write_gains(const Workplace& place) {
-  Array<3> both({2, 8, 8});
+  Array<double, 3> both({2, 8, 8});
   for (const auto& [run, name, scale] : {std::tuple{0L, "weak.nc", 0.1}, {1L, "strong.nc", 0.4}}) {
     io::NetcdfWriter file(place.path(name));
     const Matrix K = scaled_identity(8, scale);
