@@ -231,13 +231,13 @@ VIDA_FN Real log_determinant(int n, const Real* pivots) {
   return sums.total();
 }
 
-/// A <- its lower Cholesky factor, upper half zero, column by column. A column whose pivot is not positive becomes zero
-/// when `semidefinite`, NaN otherwise.
+/// A <- its lower Cholesky factor, upper half zero, column by column. A column whose pivot is not above `least` becomes
+/// zero when `semidefinite`; otherwise one that is not positive becomes NaN.
 template <class Team, class Real>
-VIDA_FN void cholesky(Team team, int n, Real* A, int ld, bool semidefinite = false) {
+VIDA_FN void cholesky(Team team, int n, Real* A, int ld, bool semidefinite = false, Real least = Real(0)) {
   for (int k = 0; k < n; ++k) {
     const Real pivot = A[k * ld + k];
-    const bool empty = semidefinite && !(pivot > Real(0));
+    const bool empty = semidefinite && !(pivot > least);
     const Real inverse = empty ? Real(0) : Real(1) / std::sqrt(pivot);
     team.sync();
     for (int i = k + team.rank(); i < n; i += team.size())

@@ -86,12 +86,12 @@ struct ParticleFilter {
   };
 
   struct Work {
-    Real *X, *z, *D, *Y, *running, *partial, *share, *roots, *mean, *deviation, *score, *C;
+    Real *X, *z, *D, *Y, *running, *partial, *share, *roots, *mean, *squares, *deviation, *score, *C;
     float* noise;
     int* parents;
     typename Model<Real>::Work model;
     TileMoments<Real> moments;
-    ProductSums<Real> products;
+    Correlations correlations;
     JitterFactor<Real> factor;
     Proposal proposal;
 
@@ -103,8 +103,9 @@ struct ParticleFilter {
           running(pieces.take(s.ld)),
           partial(pieces.take(tiles_of(s.members) + 1)),
           share(pieces.take(tiles_of(s.members) * kTileColumns)),
-          roots(pieces.take(kTileColumns)),
+          roots(pieces.take(2L * kTileColumns)),
           mean(pieces.take(s.n)),
+          squares(pieces.take(s.n)),
           deviation(pieces.take(s.n)),
           score(pieces.take(2L * s.n + 1)),
           C(pieces.take(static_cast<long>(s.rows) * s.ldn)),
@@ -112,7 +113,7 @@ struct ParticleFilter {
           parents(reinterpret_cast<int*>(pieces.take(tiles_of(s.members) * kTileColumns))),
           model(pieces, s.model),
           moments(pieces, s.members, s.n),
-          products(pieces, s.n),
+          correlations(pieces, s.n),
           factor(pieces, s.n),
           proposal(pieces, s) {}
 
@@ -139,15 +140,14 @@ struct ParticleFilter {
         store(work.X + static_cast<long>(i) * kTileColumns + pack * W,
               load<Pack>(particles.E + static_cast<long>(i) * s.ld + first + pack * W));
       });
-    } else if (run.jitter == Real(0)) {
-      plain_offspring(team, s.n, particles.E, s.ld, work.parents + first, work.X);
-    } else {
-      column_noise(team, s.n, kTileColumns, draw_address(run, kJitterStream, particles.resampled_at), work.noise,
-                   kTileColumns, first);
-      team.sync();
-      jittered_offspring(team, work.factor, work.noise, particles.E, s.ld, work.parents + first, work.share + first,
-                         work.X);
+      return;
     }
+    offspring(team, s.n, particles.E, s.ld, work.parents + first, work.X);
+    if (run.jitter == Real(0)) return;
+    column_noise(team, s.n, kTileColumns, draw_address(run, kJitterStream, particles.resampled_at), work.noise,
+                 kTileColumns, first);
+    team.sync();
+    add_jitter(team, work.factor, work.noise, work.share + first, work.X);
   }
 
   /// to <- work.X in the columns of a tile.
@@ -233,7 +233,7 @@ struct ParticleFilter {
     const Real squares = sum_of_squares(team, w);
     const bool resample = cycle.count > 0 && Real(1) / squares <= run.threshold * Real(s.members);
     const bool degenerate = resample && factor_of(squares) == Real(1);
-    examine(team, w, factor_of(squares), resample && !degenerate, E, work);
+    examine(team, w, factor_of(squares), E, work);
     team.sync();
     if (team.rank() == 0) launch.scores(item, j)[kChiSquare] = Real(NAN);
     if (!assess(team, s.n, cycle.truth, work.mean, work.deviation, work.score, assessment(launch, item, j, true), crps))
@@ -243,73 +243,59 @@ struct ParticleFilter {
       choose_parents(team, w, uniform_draw<Real>(draw_address(run, kResamplingStream, j)), run.jitter * narrow,
                      work.parents, work.share);
       team.sync();
-      set_equal(team, w);
-      team.sync();
       if (degenerate) {
-        examine(team, w, factor_of(Real(1) / Real(s.members)), true, E, work);
+        set_equal(team, w);
+        team.sync();
+        examine(team, w, factor_of(Real(1) / Real(s.members)), E, work);
         team.sync();
       }
-      work.products.finish(team, factor_of(degenerate ? Real(1) / Real(s.members) : squares), work.C, s.ldn);
+      correlate(team, w, E, work);
       team.sync();
-      cholesky(team, s.n, work.C, s.ldn, true);
-      team.sync();
-      work.factor.set(team, work.C, s.ldn);
+      work.factor.set(team, work.deviation, work.C, s.ldn);
+      if (!degenerate) set_equal(team, w);
       particles.resampled_at = j;
     }
     return true;
   }
 
-  /// work.mean and work.deviation <- moments of E under the weights; work.products <- its covariance where asked for.
+  /// work.mean, work.squares and work.deviation <- moments of E under the weights.
   template <class Team>
-  VIDA_FN void examine(Team team, const Weights<Real>& w, Real factor, bool with_products, const Real* E,
-                       const Work& work) const {
+  VIDA_FN void examine(Team team, const Weights<Real>& w, Real factor, const Real* E, const Work& work) const {
     const FilterShape& s = launch.shape;
-    const TileMoments<Real>& moments = work.moments;
-    if (with_products) work.products.clear(team);
-    for (int t = 0; t < moments.tiles; ++t) {
-      const int first = t * kTileColumns, columns = tile_columns(s.members, t);
-      moments.add(team, t, columns, w.values + first, E + first, s.ld);
-      if (!with_products) continue;
-      for (int c = team.rank(); c < kTileColumns; c += team.size())
-        work.roots[c] = c < columns ? std::sqrt(w.values[first + c]) : Real(0);
-      team.sync();
-      add_products(
-          team, columns, work, moments.center + static_cast<long>(t) * s.n,
-          [&](int i) { return E + static_cast<long>(i) * s.ld + first; }, 1);
-    }
-    team.sync();
-    moments.finish(team, factor, work.mean, work.deviation);
-    if (!with_products) return;
-    // the means of the tiles are particles too, as heavy as their tiles
-    for (int from = 0; from < moments.tiles; from += kTileColumns) {
-      const int columns = moments.tiles - from < kTileColumns ? moments.tiles - from : kTileColumns;
-      for (int c = team.rank(); c < kTileColumns; c += team.size())
-        work.roots[c] = c < columns ? std::sqrt(moments.weight[from + c]) : Real(0);
-      team.sync();
-      add_products(
-          team, columns, work, work.mean, [&](int i) { return moments.center + static_cast<long>(from) * s.n + i; },
-          s.n);
+    for (int i = team.rank(); i < s.n; i += team.size()) {
+      const Real* x = E + static_cast<long>(i) * s.ld;
+      work.mean[i] = dot(team, s.members, w.values, x);
+      work.squares[i] = weighted_squares(team, s.members, w.values, x, work.mean[i]);
+      work.deviation[i] = std::sqrt(factor * work.squares[i]);
     }
   }
 
-  /// work.products += roots (x - center) for columns of which row(i) is component i, `stride` apart.
-  template <class Team, class Row>
-  VIDA_FN void add_products(Team team, int columns, const Work& work, const Real* center, Row row, int stride) const {
-    using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
-    const int whole = static_cast<int>(padded(columns, 8));
-    for (int i = team.rank(); i < launch.shape.n; i += team.size()) {
-      const Real* from = row(i);
-      Real* to = work.X + static_cast<long>(i) * kTileColumns;
-      int c = 0;
-      for (; stride == 1 && c + W <= columns; c += W)
-        store(to + c, load<Pack>(work.roots + c) * (load<Pack>(from + c) - center[i]));
-      for (; c < columns; ++c) to[c] = work.roots[c] * (from[static_cast<long>(c) * stride] - center[i]);
-      for (; c < whole; ++c) to[c] = Real(0);
+  /// work.C <- the correlations of E under the weights that work.mean and work.squares belong to.
+  template <class Team>
+  VIDA_FN void correlate(Team team, const Weights<Real>& w, const Real* E, const Work& work) const {
+    const FilterShape& s = launch.shape;
+    constexpr int kColumns = kTileColumns * static_cast<int>(sizeof(Real) / sizeof(float));
+    static_assert(kColumns % Correlations::kParts == 0);
+    float* S = reinterpret_cast<float*>(work.X);
+    work.correlations.clear(team);
+    for (int first = 0; first < s.members; first += kColumns) {
+      const int columns = s.members - first < kColumns ? s.members - first : kColumns;
+      const int whole = static_cast<int>(padded(columns, Correlations::kParts));
+      for (int c = team.rank(); c < columns; c += team.size()) work.roots[c] = std::sqrt(w.values[first + c]);
+      team.sync();
+      for (int i = team.rank(); i < s.n; i += team.size()) {
+        const Real* x = E + static_cast<long>(i) * s.ld + first;
+        const Real center = work.mean[i];
+        const Real inverse = work.squares[i] > Real(0) ? Real(1) / std::sqrt(work.squares[i]) : Real(0);
+        float* to = S + static_cast<long>(i) * kColumns;
+        for (int c = 0; c < columns; ++c) to[c] = static_cast<float>(work.roots[c] * inverse * (x[c] - center));
+        for (int c = columns; c < whole; ++c) to[c] = 0.0f;
+      }
+      team.sync();
+      work.correlations.add(team, whole, S, kColumns);
+      team.sync();
     }
-    team.sync();
-    work.products.add(team, whole, work.X, kTileColumns);
-    team.sync();
+    work.correlations.finish(team, work.C, s.ldn);
   }
 };
 

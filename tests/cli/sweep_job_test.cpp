@@ -276,8 +276,9 @@ void write_gains(const Workplace& place) {
 }
 
 std::string sweep_of_gains(const std::string& gains) {
-  return "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 80\n[run]\nburn_in = 20\n[sweep]\ngain = [" + gains +
-         "]\n[[filters]]\nmethod = '3dvar'\n";
+  return "job = 'sweep'\n[model]\nn = 8\n[observations]\ncycles = 80\n[run]\nseeds = 1\nburn_in = 20\n[sweep]\ngain = "
+         "[" +
+         gains + "]\n[[filters]]\nmethod = '3dvar'\n";
 }
 
 TEST(SweepJob, GainsAreFilesBesideTheConfiguration) {

@@ -18,7 +18,7 @@ if(MODE STREQUAL "find_package")
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
   set(how -DCMAKE_PREFIX_PATH=${WORK}/prefix)
 else()
-  set(how -DVIDA_SOURCE=${SOURCE} -DVIDA_CUDA=${CUDA} -DVIDA_WERROR=${WERROR})  # as vida was built: ccache has it
+  set(how -DVIDA_SOURCE=${SOURCE} -DVIDA_CUDA=${CUDA} -DVIDA_WERROR=${WERROR})
 endif()
 run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
   -DCMAKE_BUILD_TYPE=Release ${how})
