@@ -116,14 +116,16 @@ VIDA_FN void offspring(Team team, int n, const Real* E, int ld, const int* paren
 }
 
 /// X [n, kTileColumns] += share[k] times noise of the factor's covariance in column k; z: standard normal draws
-/// [n, kTileColumns].
+/// [n, kTileColumns / 2]. The second half of the columns takes the noise of the first half with the opposite sign,
+/// which halves the draws and keeps noise out of the particles' mean.
 template <class Team, class Real>
 VIDA_FN void add_jitter(Team team, const JitterFactor<Real>& factor, const float* z, const Real* share, Real* X) {
   using Pack = typename Team::template Pack<float>;
   using Wide = typename Team::template Pack<Real>;
-  constexpr int W = width<Pack, float>, kPacks = 2;
+  constexpr int W = width<Pack, float>, kPacks = Team::kSingleLane ? 2 : 1, kHalf = kTileColumns / 2;
+  static_assert(kHalf % (kPacks * W) == 0);
   const int n = factor.n;
-  for_pairs(team, (n + kTileRows - 1) / kTileRows, kTileColumns / (kPacks * W), [&](int panel, int piece) {
+  for_pairs(team, (n + kTileRows - 1) / kTileRows, kHalf / (kPacks * W), [&](int panel, int piece) {
     const int i0 = panel * kTileRows, c0 = piece * kPacks * W;
     const int depth = n < i0 + kTileRows ? n : i0 + kTileRows;
     const float* L = factor.L + static_cast<long>(i0) * factor.ld;
@@ -131,7 +133,7 @@ VIDA_FN void add_jitter(Team team, const JitterFactor<Real>& factor, const float
     for (int k = 0; k < depth; ++k) {
       Pack draws[kPacks];
       VIDA_UNROLL
-      for (int q = 0; q < kPacks; ++q) draws[q] = load<Pack>(z + static_cast<long>(k) * kTileColumns + c0 + q * W);
+      for (int q = 0; q < kPacks; ++q) draws[q] = load<Pack>(z + static_cast<long>(k) * kHalf + c0 + q * W);
       VIDA_UNROLL
       for (int r = 0; r < kTileRows; ++r) {
         VIDA_UNROLL
@@ -145,13 +147,16 @@ VIDA_FN void add_jitter(Team team, const JitterFactor<Real>& factor, const float
       Real noise[kPacks * W];
       VIDA_UNROLL
       for (int q = 0; q < kPacks; ++q) store(rounded + q * W, sum[r][q]);
-      VIDA_UNROLL
-      for (int v = 0; v < kPacks * W; ++v) noise[v] = static_cast<Real>(rounded[v]);
       const Real deviation = factor.deviation[i0 + r];
+      VIDA_UNROLL
+      for (int v = 0; v < kPacks * W; ++v) noise[v] = deviation * static_cast<Real>(rounded[v]);
       Real* to = X + static_cast<long>(i0 + r) * kTileColumns + c0;
       VIDA_UNROLL
-      for (int v = 0; v < kPacks * W; v += width<Wide, Real>)
-        store(to + v, load<Wide>(to + v) + load<Wide>(share + c0 + v) * (deviation * load<Wide>(noise + v)));
+      for (int v = 0; v < kPacks * W; v += width<Wide, Real>) {
+        const Wide apart = load<Wide>(noise + v);
+        store(to + v, load<Wide>(to + v) + load<Wide>(share + c0 + v) * apart);
+        store(to + kHalf + v, load<Wide>(to + kHalf + v) - load<Wide>(share + c0 + kHalf + v) * apart);
+      }
     }
   });
 }

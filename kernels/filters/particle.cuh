@@ -12,8 +12,9 @@ namespace vida::kernels {
 /// item = run. The weights of resampled particles are equal; the scores of an analysis are those of the weighted
 /// particles before that. Where nothing is observed, weights stay. chi_square is NaN.
 ///
-/// Particles that share a parent are parted by jitter N^(-1/(n+4)) N(0, C_w), C_w the weighted covariance with the
-/// factor 1 / (1 - sum w^2); when one particle has all of the weight, C_w is the unweighted covariance.
+/// Particles that share a parent are parted by jitter N^(-1/(n+4)) N(0, C_w), each draw used with both signs, C_w the
+/// weighted covariance with the factor 1 / (1 - sum w^2); when one particle has all of the weight, C_w is the
+/// unweighted covariance.
 ///
 /// Of the optimal proposal there is no forecast ensemble: its mean and spread are those of the particles and Q; ranks
 /// and CRPS of the forecast are not defined.
@@ -144,8 +145,8 @@ struct ParticleFilter {
     }
     offspring(team, s.n, particles.E, s.ld, work.parents + first, work.X);
     if (run.jitter == Real(0)) return;
-    column_noise(team, s.n, kTileColumns, draw_address(run, kJitterStream, particles.resampled_at), work.noise,
-                 kTileColumns, first);
+    column_noise(team, s.n, kTileColumns / 2, draw_address(run, kJitterStream, particles.resampled_at), work.noise,
+                 kTileColumns / 2, first / 2);
     team.sync();
     add_jitter(team, work.factor, work.noise, work.share + first, work.X);
   }
