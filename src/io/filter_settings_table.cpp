@@ -207,7 +207,8 @@ std::vector<Setting> list_table() {
            0, true),
       entry("background", path, Fallback::none("\"background.nc\""),
             "NetCDF file with C [state, state] and mean [state]; left out: those of the truth", backgrounds),
-      entry("gain", path, Fallback::none("\"gain.nc\""), "NetCDF file with K [state, obs], instead of a background; \"gain.nc:2\" is run 2 of K [run, state, obs]",
+      entry("gain", path, Fallback::none("\"gain.nc\""),
+            "NetCDF file with K [state, obs], instead of a background; \"gain.nc:2\" is run 2 of K [run, state, obs]",
             {"3dvar"}),
   };
 }
