@@ -123,8 +123,8 @@ void refuse_axes_of_the_simulation(const Config& config, const DataFile& data) {
   if (config.trajectories > 1)
     throw InvalidArgument("[batch] trajectories are simulated; leave them out with observations.file.");
   for (const io::Axis& axis : config.axes())
-    if (axis.key == "observations.spin_up" || axis.key == "observations.start" || (axis.key == "model.forcing" && data.has("F")) ||
-        (axis.key == "model.dt" && data.has("dt")) ||
+    if (axis.key == "observations.spin_up" || axis.key == "observations.start" ||
+        (axis.key == "model.forcing" && data.has("F")) || (axis.key == "model.dt" && data.has("dt")) ||
         (axis.key == "seed" && config.text("objective.expectation") == "exact"))
       throw InvalidArgument(
           fmt::format("[batch] {}: this is told by '{}' and cannot be an axis.", axis.key, data.path().string()));
