@@ -90,9 +90,10 @@ TEST(LearnGainJob, TrajectoriesShareOneGain) {
 TEST(LearnGainJob, TheTruthMayStartAsTheFilterDoes) {
   const Workplace place;
   place.write("small.toml", kSmallJob);
-  ASSERT_EQ(place.vida({"run", "small.toml", "--out", "o", "--set", "observations.start=filter", "--set",
-                        "filter.initial_mean=first", "--set", "filter.initial_variance=1e-12", "--set",
-                        "model.process_noise=0", "--set", "filter.process_noise=0.1", "--set", "model.dt=1e-6"})
+  ASSERT_EQ(place
+                .vida({"run", "small.toml", "--out", "o", "--set", "observations.start=filter", "--set",
+                       "filter.initial_mean=first", "--set", "filter.initial_variance=1e-12", "--set",
+                       "model.process_noise=0", "--set", "filter.process_noise=0.1", "--set", "model.dt=1e-6"})
                 .code,
             0);
   const auto truth = NetcdfReader(place.path("o/result.nc")).values("truth");  // [run, cycle, state], v_1 first
