@@ -107,7 +107,11 @@ ImageSet read_image_set(const std::filesystem::path& folder, const std::string& 
   if (labelled != shape[0])
     throw FileError(fmt::format("'{}' holds {} images, but '{}' holds {} labels.", image_path.string(), shape[0],
                                 label_path.string(), labelled));
-  ImageSet set{.count = limit > 0 ? std::min(limit, shape[0]) : shape[0], .rows = shape[1], .columns = shape[2]};
+  ImageSet set{.count = limit > 0 ? std::min(limit, shape[0]) : shape[0],
+               .rows = shape[1],
+               .columns = shape[2],
+               .pixels = {},
+               .labels = {}};
   set.pixels = images.bytes(set.count * set.size(), shape[0] * set.size());
   set.labels = labels.bytes(set.count, labelled);
   return set;
