@@ -95,6 +95,21 @@ std::vector<double> filters(const Device& device, std::span<const FilterProblem>
   return numbers;
 }
 
+/// Everything that these runs leave.
+std::vector<double> numbers_of(const Device& device, std::span<const FilterProblem> of,
+                               std::span<const AssimilationRun> runs, Precision precision) {
+  std::vector<double> numbers;
+  for (const AssimilationResult& result : assimilate(
+           device, of, runs,
+           {.precision = precision, .keep_means = true, .keep_ranks = true, .keep_members = true, .crps_every = 2})) {
+    for (const Matrix* part :
+         {&result.scores, &result.analysis_mean, &result.analysis_spread, &result.members, &result.covariance})
+      for (const double value : *part) numbers.push_back(std::isnan(value) ? -1 : value);
+    append(numbers, result.ranks);
+  }
+  return numbers;
+}
+
 /// The methods, or all of the list: through dense operators with gaps, and through single components of a noiseless
 /// model with localisation where there is one.
 std::vector<double> assimilation(const Device& device, const std::vector<std::string>& methods, Precision precision) {
@@ -129,16 +144,56 @@ std::vector<double> assimilation(const Device& device, const std::vector<std::st
       runs.push_back({.problem = of, .filter = filter, .seed = 3});
     }
   }
-  std::vector<double> numbers;
-  for (const AssimilationResult& result : assimilate(
-           device, of, runs,
-           {.precision = precision, .keep_means = true, .keep_ranks = true, .keep_members = true, .crps_every = 2})) {
-    for (const Matrix* part :
-         {&result.scores, &result.analysis_mean, &result.analysis_spread, &result.members, &result.covariance})
-      for (const double value : *part) numbers.push_back(std::isnan(value) ? -1 : value);
-    append(numbers, result.ranks);
-  }
-  return numbers;
+  return numbers_of(device, of, runs, precision);
+}
+
+/// Two cycles of a model without noise.
+FilterProblem everything_observed(const Dynamics& model) {
+  const long n = dimension(model), cycles = 2;
+  FilterProblem problem{.system = {.model = model,
+                                   .process_noise = Matrix({n, n}),
+                                   .observation_operator = scaled_identity(n, 1),
+                                   .observation_noise = scaled_identity(n, 0.5),
+                                   .initial_mean = Vector({n}, 2.0),
+                                   .initial_covariance = scaled_identity(n, 1.0)},
+                        .data = {.y = Matrix({cycles, n}), .truth = Matrix({cycles, n})}};
+  for (long e = 0; e < problem.data.y.size(); ++e) problem.data.y.data()[e] = 2 + scattered(e);
+  return problem;
+}
+
+/// What the product of methods and problems does not come to: more members than a tile of weights, fewer than there are
+/// observations, more observations and components than a local analysis takes at once, functions, other models.
+std::vector<double> assimilation_extents(const Device& device) {
+  auto of = problems(1, 1, true);
+  FilterProblem dense = of[0], plain = problems(1, 2, true)[0];
+  plain.system.observation_operator = Matrix({6, 10});
+  for (long j = 0; j < 6; ++j) plain.system.observation_operator(j, j + 2) = 1;
+  plain.system.observation_noise = scaled_identity(6, 0.5);
+  FilterProblem squares = plain, linear = dense;
+  squares.system.observation_function = ObservationFunction::square;
+  Matrix step = scaled_identity(10, 0.9);
+  for (long e = 0; e < step.size(); ++e) step.data()[e] += 0.05 * scattered(e);
+  linear.system.model = LinearDynamics{step}, linear.system.steps_per_cycle = 2;
+  const FilterProblem waves = everything_observed(KuramotoSivashinsky{.n = 8, .period = 22, .dt = 0.25});
+  const FilterProblem ring = everything_observed(Lorenz96{.n = 24});
+  of = {dense, plain, squares, linear, waves, ring};
+  const std::vector<AssimilationRun> runs = {
+      {.problem = 0, .filter = {.method = "particle", .members = 150, .resampling_threshold = 1}, .seed = 3},
+      {.problem = 1,
+       .filter = {.method = "particle", .members = 150, .resampling_threshold = 1, .jitter = 0},
+       .seed = 3},
+      {.problem = 0, .filter = {.method = "optimal-particle", .members = 150, .resampling_threshold = 1}, .seed = 3},
+      {.problem = 0, .filter = {.method = "enkf", .members = 5, .inflation = 1.1}, .seed = 3},
+      {.problem = 1, .filter = {.method = "denkf", .members = 5, .relaxation = 0.3}, .seed = 3},
+      {.problem = 2, .filter = {.method = "serial", .members = 9}, .seed = 3},
+      {.problem = 2, .filter = {.method = "letkf", .members = 9}, .seed = 3},
+      {.problem = 3, .filter = {.method = "etkf", .members = 140, .rotation = true}, .seed = 3},
+      {.problem = 3, .filter = {.method = "ekf"}, .seed = 3},
+      {.problem = 4, .filter = {.method = "etkf", .members = 70}, .seed = 3},
+      {.problem = 4, .filter = {.method = "ekf"}, .seed = 3},
+      {.problem = 5, .filter = {.method = "letkf", .members = 7, .local_states = 9}, .seed = 3},
+  };
+  return numbers_of(device, of, runs, Precision::float64);
 }
 
 template <class Real>
@@ -314,6 +369,7 @@ const std::vector<Workload>& all() {
       {"filters", [](const Device& d) { return filters(d, gaps); }},
       {"assimilation", [](const Device& d) { return assimilation(d, {"etkf"}, Precision::float64); }},
       {"assimilation_every_method", [](const Device& d) { return assimilation(d, {}, Precision::float64); }, false},
+      {"assimilation_extents", assimilation_extents, false},
       {"assimilation_float32", [](const Device& d) { return assimilation(d, {}, Precision::float32); }},
       {"lorenz96_maps", lorenz96_maps<double>},
       {"lorenz96_maps_float32", lorenz96_maps<float>},
