@@ -308,4 +308,40 @@ VIDA_FN P normal_cdf(P x) {
   return x > Real(0) ? Real(1) - tail : tail;
 }
 
+/// Quantile of the standard normal distribution, the x with Phi(x) = p: 8 ulp for p in (0, 1/2], where the tail is told
+/// without rounding; above, use -normal_quantile(1 - p). Rational functions of Wichura 1988 (AS 241); 0 and 1 give
+/// infinities, what lies outside NaN.
+template <class P>
+VIDA_FN P normal_quantile(P p) {
+  using T = PackTraits<P>;
+  using Real = typename T::Real;
+  const P q = p - Real(0.5), tail = p < Real(0.5) ? p : Real(1) - p;
+  const P r = Real(0.180625) - q * q;
+  const P center =
+      q * (polynomial(r, Real(3.3871328727963666080e0), Real(1.3314166789178437745e+2), Real(1.9715909503065514427e+3),
+                      Real(1.3731693765509461125e+4), Real(4.5921953931549871457e+4), Real(6.7265770927008700853e+4),
+                      Real(3.3430575583588128105e+4), Real(2.5090809287301226727e+3)) /
+           polynomial(r, Real(1), Real(4.2313330701600911252e+1), Real(6.8718700749205790830e+2),
+                      Real(5.3941960214247511077e+3), Real(2.1213794301586595867e+4), Real(3.9307895800092710610e+4),
+                      Real(2.8729085735721942674e+4), Real(5.2264952788528545610e+3)));
+  const P depth = pack_sqrt(-pack_log(tail)), near = depth - Real(1.6), far = depth - Real(5);
+  const P side =
+      polynomial(near, Real(1.42343711074968357734e0), Real(4.63033784615654529590e0), Real(5.76949722146069140550e0),
+                 Real(3.64784832476320460504e0), Real(1.27045825245236838258e0), Real(2.41780725177450611770e-1),
+                 Real(2.27238449892691845833e-2), Real(7.74545014278341407640e-4)) /
+      polynomial(near, Real(1), Real(2.05319162663775882187e0), Real(1.67638483018380384940e0),
+                 Real(6.89767334985100004550e-1), Real(1.48103976427480074590e-1), Real(1.51986665636164571966e-2),
+                 Real(5.47593808499534494600e-4), Real(1.05075007164441684324e-9));
+  const P end =
+      polynomial(far, Real(6.65790464350110377720e0), Real(5.46378491116411436990e0), Real(1.78482653991729133580e0),
+                 Real(2.96560571828504891230e-1), Real(2.65321895265761230930e-2), Real(1.24266094738807843860e-3),
+                 Real(2.71155556874348757815e-5), Real(2.01033439929228813265e-7)) /
+      polynomial(far, Real(1), Real(5.99832206555887937690e-1), Real(1.36929880922735805310e-1),
+                 Real(1.48753612908506148525e-2), Real(7.86869131145613259100e-4), Real(1.84631831751005468180e-5),
+                 Real(1.42151175831644588870e-7), Real(2.04426310338993978564e-15));
+  const P outside =
+      tail > Real(0) ? (depth < Real(5) ? side : end) : (tail == Real(0) ? P{} + T::kInfinity : P{} + T::kNaN);
+  return pack_abs(q) < Real(0.425) ? center : (q < Real(0) ? -outside : outside);
+}
+
 }  // namespace vida::kernels

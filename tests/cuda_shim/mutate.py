@@ -14,6 +14,7 @@ then do not help to judge.
 import argparse
 import collections
 import concurrent.futures
+import fnmatch
 import os
 import pathlib
 import re
@@ -95,6 +96,17 @@ def chosen(mutants, only, without):
     return result
 
 
+def equivalents(mutants, met):
+    """Names in equivalent_mutants.txt that are to be judged now; one with a * stands for all that it matches."""
+    names = set()
+    for line in (pathlib.Path(__file__).parent / "equivalent_mutants.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name = line.split(": ", 1)[0]
+            matching = fnmatch.filter(met, name) if "*" in name else [name]
+            names.update(mutant for mutant in matching or [name] if mutant in mutants or mutant not in met)
+    return names
+
+
 def survives(program, mutant):
     command = [program, "--gtest_fail_fast", "--gtest_brief=1", "--gtest_filter=" + ":".join(sorted(mutant.tests))]
     try:
@@ -115,12 +127,7 @@ def main():
 
     met = mutants_of(options.program)
     mutants = chosen(met, options.only, options.without)
-    equivalent = {}
-    for line in (pathlib.Path(__file__).parent / "equivalent_mutants.txt").read_text().splitlines():
-        if line and not line.startswith("#"):
-            name, proof = line.split(": ", 1)
-            if name in mutants or name not in met:
-                equivalent[name] = proof
+    equivalent = equivalents(mutants, met)
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         alive = dict(zip(mutants, pool.map(lambda mutant: survives(options.program, mutant), mutants.values())))
@@ -128,15 +135,15 @@ def main():
     missed = list(unreached(met, options.source, "*.cuh" if options.without else "**/*.cuh"))
     for place in missed:
         print(f"not tested: barrier {place}")
-    for name in sorted(survivors - equivalent.keys()):
+    for name in sorted(survivors - equivalent):
         print(f"survived: {name}")
-    stale = sorted(equivalent.keys() - survivors)
+    stale = sorted(equivalent - survivors)
     for name in stale:
         print(f"not equivalent, or gone: {name}")
     kinds = collections.Counter(name.split(" ", 1)[0] for name in mutants)
     print(f"{len(mutants)} mutants ({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
-          f"{len(survivors - equivalent.keys())} survived, {len(equivalent)} equivalent")
-    return 1 if missed or stale or survivors - equivalent.keys() else 0
+          f"{len(survivors - equivalent)} survived, {len(equivalent)} equivalent")
+    return 1 if missed or stale or survivors - equivalent else 0
 
 
 if __name__ == "__main__":

@@ -149,6 +149,32 @@ TYPED_TEST(PackMath, NormalDensityAndDistribution) {
   EXPECT_EQ(this->applied(density, far)[0], Real(0));
 }
 
+/// The exact quantile is Newton's correction away: Phi(x) - p is known to long double, relative to p.
+TYPED_TEST(PackMath, NormalQuantile) {
+  using Real = typename TestFixture::Real;
+  const long double root_half = std::sqrt(0.5L), scale = 1 / std::sqrt(2 * std::acos(-1.0L));
+  const auto quantile = [](auto p) { return normal_quantile(p); };
+  const auto x = this->arguments(std::numeric_limits<Real>::min(), Real(0.5), Real(1e-9), Real(0.5));
+  const auto got = this->applied(quantile, x);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    long double exact = got[i];
+    for (int step = 0; step < 3; ++step) {
+      const long double density = scale * std::exp(-exact * exact / 2);
+      exact -= (std::erfc(-exact * root_half) / 2 - static_cast<long double>(x[i])) / density;
+    }
+    ASSERT_LE(std::abs(static_cast<long double>(got[i]) - exact),
+              8 * std::numeric_limits<Real>::epsilon() * std::max(std::abs(exact), 1e-3L))
+        << "at " << x[i];
+  }
+  const auto at = [&](Real p) { return this->applied(quantile, std::vector<Real>(TestFixture::kWidth, p))[0]; };
+  EXPECT_EQ(at(Real(0)), -this->kInfinity);
+  EXPECT_EQ(at(Real(1)), this->kInfinity);
+  EXPECT_EQ(at(Real(0.5)), Real(0));
+  EXPECT_EQ(at(Real(0.75)), -at(Real(0.25)));
+  EXPECT_TRUE(std::isnan(at(Real(-0.25))));
+  EXPECT_TRUE(std::isnan(at(Real(1.25))));
+}
+
 TYPED_TEST(PackMath, NotANumberStaysSo) {
   using Real = typename TestFixture::Real;
   const std::vector<Real> x(TestFixture::kWidth, std::numeric_limits<Real>::quiet_NaN());
@@ -160,6 +186,7 @@ TYPED_TEST(PackMath, NotANumberStaysSo) {
   EXPECT_TRUE(nan_of([](auto p) { return sincos_turns(p).sin; }));
   EXPECT_TRUE(nan_of([](auto p) { return normal_cdf(p); }));
   EXPECT_TRUE(nan_of([](auto p) { return normal_density(p); }));
+  EXPECT_TRUE(nan_of([](auto p) { return normal_quantile(p); }));
 }
 
 }  // namespace
