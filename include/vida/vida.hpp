@@ -15,6 +15,7 @@
 #include "vida/gaussian_vi.hpp"
 #include "vida/lorenz96.hpp"
 #include "vida/optimizer.hpp"
+#include "vida/pixel_map.hpp"
 #include "vida/quadrature.hpp"
 #include "vida/random.hpp"
 #include "vida/target.hpp"
