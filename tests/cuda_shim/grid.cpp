@@ -30,6 +30,9 @@ enum class Lane { ready, at_barrier, done };
 const Launch* active = nullptr;
 std::vector<Lane> state;
 std::vector<const void*> site;  // of the barrier where a lane waits
+std::vector<int> passed;        // how many lanes further a lane takes itself to be
+int step = 0;                   // added to that by a barrier which is turned off
+int running = 0;                // whose code runs; threadIdx is what that code takes itself for
 bool stopped = false;
 
 void lane_body(int lane) {
@@ -75,16 +78,21 @@ bool all(Lane wanted) {
   return std::all_of(state.begin(), state.end(), [&](Lane one) { return one == wanted; });
 }
 
-/// Up to the next barrier that counts.
+/// Up to the next barrier that counts. At one that is turned off the lane goes on, in half of the blocks as its
+/// neighbour: behind a barrier the work may be spread over the lanes in any way, so what only happens to be the same
+/// lane's on both sides needs the barrier, too.
 void run_lane(int lane) {
-  threadIdx.x = static_cast<unsigned>(lane);
-  auto& its_state = state[static_cast<std::size_t>(lane)];
-  do {
-    its_state = Lane::ready;
+  running = lane;
+  const auto index = static_cast<std::size_t>(lane);
+  for (;;) {
+    threadIdx.x = static_cast<unsigned>((lane + passed[index]) % active->lanes);
+    state[index] = Lane::ready;
     access_log::open(lane);
     fibers::resume(lane);
     access_log::close();
-  } while (!stopped && its_state == Lane::at_barrier && is_mutated("barrier", site[static_cast<std::size_t>(lane)]));
+    if (stopped || state[index] != Lane::at_barrier || !is_mutated("barrier", site[index])) return;
+    passed[index] += step;
+  }
 }
 
 /// Lanes run one by one, in a new order each phase: what a missing barrier leaves to chance is left to chance here.
@@ -92,6 +100,8 @@ bool run_block() {
   const auto lanes = static_cast<std::size_t>(active->lanes);
   state.assign(lanes, Lane::ready);
   site.assign(lanes, nullptr);
+  passed.assign(lanes, 0);
+  step = static_cast<int>(random_below(2));
   auto* shared = reinterpret_cast<char*>(vida::cuda::vida_shared_memory);
   const std::size_t guarded = (active->shared_bytes + 7) / 8 * 8 + 1024;
   fill_with_nan(shared, guarded);
@@ -149,7 +159,7 @@ bool run(const Launch& launch) {
 
 bool in_kernel() { return active != nullptr; }
 int running_block() { return static_cast<int>(blockIdx.x); }
-int running_lane_number() { return static_cast<int>(threadIdx.x); }
+int running_lane_number() { return running; }
 
 std::string running_lane() {
   return fmt::format("{}: block {}, lane {}", active->kernel, running_block(), running_lane_number());

@@ -185,7 +185,7 @@ std::vector<double> assimilation_extents(const Device& device) {
       {.problem = 0, .filter = {.method = "optimal-particle", .members = 150, .resampling_threshold = 1}, .seed = 3},
       {.problem = 0, .filter = {.method = "enkf", .members = 5, .inflation = 1.1}, .seed = 3},
       {.problem = 1, .filter = {.method = "denkf", .members = 5, .relaxation = 0.3}, .seed = 3},
-      {.problem = 2, .filter = {.method = "serial", .members = 9}, .seed = 3},
+      {.problem = 2, .filter = {.method = "serial", .members = 9, .radius = 3}, .seed = 3},
       {.problem = 2, .filter = {.method = "letkf", .members = 9}, .seed = 3},
       {.problem = 3, .filter = {.method = "etkf", .members = 140, .rotation = true}, .seed = 3},
       {.problem = 3, .filter = {.method = "ekf"}, .seed = 3},
