@@ -243,10 +243,11 @@ VIDA_FN void cholesky(Team team, int n, Real* A, int ld, bool semidefinite = fal
     for (int i = k + team.rank(); i < n; i += team.size())
       A[i * ld + k] = (i == k && empty) ? Real(0) : A[i * ld + k] * inverse;
     for (int j = k + 1 + team.rank(); j < n; j += team.size()) A[k * ld + j] = Real(0);
+    if (k + 1 == n) return;
     team.sync();
     for (int i = k + 1 + team.rank(); i < n; i += team.size())
       for (int j = k + 1; j <= i; ++j) A[i * ld + j] -= A[i * ld + k] * A[j * ld + k];
-    if (k + 1 < n) team.sync();
+    team.sync();
   }
 }
 

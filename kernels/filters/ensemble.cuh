@@ -85,13 +85,11 @@ VIDA_CALL void adjust_anomalies(Team team, const FilterShape& s, const FilterRun
       }
       for (int c = 0; c < s.members; c += W) store(row + c, factor * load<Pack>(row + c));
     }
-    team.sync();
   }
   if (run.rotation) {
     random_rotation(team, s, run, cycle, rotation);
     team.sync();
     transform_anomalies(team, s, A, rotation.rotation, spare);
-    team.sync();
   }
 }
 
@@ -189,6 +187,7 @@ struct EnsembleFilter {
                       work.method);
       team.sync();
       adjust_anomalies(team, s, run, j, w.E, w.forecast_deviation, w.spare, work.rotation);
+      team.sync();
     }
     deviations(team, s.n, s.members, w.E, s.ld, w.deviation);
     team.sync();

@@ -69,7 +69,7 @@ struct FixedGainFilter {
         return;
       }
     }
-    team.sync();
+    // every lane knows the mean since the last assessment
     for (int i = team.rank(); i < s.n; i += team.size()) state[i] = w.mean[i];
   }
 

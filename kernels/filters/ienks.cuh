@@ -35,10 +35,8 @@ struct IterativeSmoother {
         if (team.rank() == 0) launch.output.failed[item] = j;
         return;
       }
-      if (j + 1 >= run.lag) {  // the window is full: its start moves on
-        team.sync();
+      if (j + 1 >= run.lag)  // the window is full: its start, which every lane knows since the assessment, moves on
         launch.model(run.data).advance(team, work.start, s.ld, s.members, s.steps, work.model);
-      }
     }
     team.sync();
     copy(team, s.n, s.ld, work.start, state);

@@ -90,7 +90,7 @@ struct KalmanFilter {
         return;
       }
     }
-    team.sync();
+    // every lane knows the state since the last assessment
     copy(team, s.n, s.ld, w.P, state);
     copy(team, 1, s.ld, w.mean, state + s.state_elements());
     if (launch.output.members) copy(team, s.n, s.ld, w.P, launch.output.members + item * s.n * s.ld);

@@ -49,25 +49,23 @@ struct ParticleFilter {
     for (long j = launch.first; j < launch.first + launch.count; ++j) {
       const CycleData<Real> cycle(s, launch.data, run.data, j);
       const long pattern = launch.data.pattern_of[run.data * s.cycles + j];
-      team.sync();
       if (pattern != prepared) work.proposal.prepare(team, s, launch.data, run.data, cycle);
       prepared = pattern;
       team.sync();
       advance(team, run, j, cycle, w, work, particles);
-      team.sync();
       if (!analyse(team, item, run, j, cycle, w, work, particles)) {
         if (team.rank() == 0) launch.output.failed[item] = j;
         return;
       }
     }
-    team.sync();
     if (particles.resampled_at >= 0) {
       for (int t = 0; t < tiles_of(s.members); ++t) {
+        team.sync();
         fetch(team, run, t, work, particles);
         team.sync();
         put(team, t, work, particles.other);
-        team.sync();
       }
+      team.sync();
       particles.take_offspring();
     }
     if (launch.output.members) copy(team, s.n, s.ld, particles.E, launch.output.members + item * s.n * s.ld);
@@ -186,7 +184,6 @@ struct ParticleFilter {
         team.sync();
       }
       work.moments.add(team, t, s.members, w.values + first, work.X, kTileColumns);
-      team.sync();
       if (cycle.count > 0 || !Proposal::kNoiseFirst) {
         work.proposal.weigh(team, {s, first, work.X, work.z, work.D, work.Y}, d, cycle, w.logs + first);
         team.sync();
@@ -243,12 +240,10 @@ struct ParticleFilter {
       const Real narrow = pack_exp(-pack_log(Real(s.members)) / Real(s.n + 4));
       choose_parents(team, w, uniform_draw<Real>(draw_address(run, kResamplingStream, j)), run.jitter * narrow,
                      work.parents, work.share);
-      team.sync();
       if (degenerate) {
         set_equal(team, w);
         team.sync();
         examine(team, w, factor_of(Real(1) / Real(s.members)), E, work);
-        team.sync();
       }
       correlate(team, w, E, work);
       team.sync();

@@ -196,6 +196,33 @@ std::vector<double> assimilation_extents(const Device& device) {
   return numbers_of(device, of, runs, Precision::float64);
 }
 
+/// More cycles than a launch holds, observed to the last.
+std::vector<double> assimilation_launches(const Device& device) {
+  const long n = 4, cycles = 66;
+  FilterProblem of{.system = {.model = Lorenz96{.n = n, .dt = 0.01},
+                              .process_noise = covariance(n, 0.05),
+                              .observation_operator = matrix(2, n, 0.6),
+                              .observation_noise = covariance(2, 0.5),
+                              .initial_mean = Vector({n}, 2.0),
+                              .initial_covariance = covariance(n, 1.0)},
+                   .data = {.y = Matrix({cycles, 2}), .truth = Matrix({cycles, n})}};
+  for (long e = 0; e < of.data.y.size(); ++e) of.data.y.data()[e] = 2 + scattered(e);
+  FilterProblem linear = of, noiseless = of;
+  linear.system.model = LinearDynamics{scaled_identity(n, 0.9)};
+  noiseless.system.process_noise = Matrix({n, n});
+  const std::vector<FilterProblem> problems = {of, linear, noiseless};
+  std::vector<AssimilationRun> runs;
+  for (const FilterMethod& method : filter_methods()) {
+    runs.push_back({.problem = method.linear            ? 1
+                               : method.name == "ienks" ? 2
+                                                        : 0,
+                    .filter = {.method = method.name, .members = 6, .inflation = 1.05, .iterations = 2},
+                    .seed = 3});
+    runs.back().filter.resampling_threshold = 1;
+  }
+  return numbers_of(device, problems, runs, Precision::float64);
+}
+
 template <class Real>
 std::vector<double> lorenz96_maps(const Device& device) {
   const Lorenz96 model{.n = 7};
@@ -370,6 +397,7 @@ const std::vector<Workload>& all() {
       {"assimilation", [](const Device& d) { return assimilation(d, {"etkf"}, Precision::float64); }},
       {"assimilation_every_method", [](const Device& d) { return assimilation(d, {}, Precision::float64); }, false},
       {"assimilation_extents", assimilation_extents, false},
+      {"assimilation_launches", assimilation_launches, false},
       {"assimilation_float32", [](const Device& d) { return assimilation(d, {}, Precision::float32); }},
       {"lorenz96_maps", lorenz96_maps<double>},
       {"lorenz96_maps_float32", lorenz96_maps<float>},
