@@ -176,6 +176,7 @@ struct GainTerms {
           standard_normal<Real>(draws.seed[d], 5, draws.problem[d], step, static_cast<std::uint32_t>(e));
     team.sync();
     cholesky(team, n, L, ld);
+    team.sync();
     for (int e = team.rank(); e < n * n; e += team.size()) Lt[e % n * ld + e / n] = L[e / n * ld + e % n];
     team.sync();
     gemm(team, samples, n, n, z, ld, Lt, ld,
