@@ -110,23 +110,32 @@ std::vector<double> numbers_of(const Device& device, std::span<const FilterProbl
   return numbers;
 }
 
+/// Six single components of the ten are seen, with independent errors.
+void observe_components(StateSpaceModel& system) {
+  system.observation_operator = Matrix({6, 10});
+  for (long j = 0; j < 6; ++j) system.observation_operator(j, j + 2) = 1;
+  system.observation_noise = scaled_identity(6, 0.5);
+}
+
+LinearDynamics linear_dynamics() {
+  Matrix step = scaled_identity(10, 0.9);
+  for (long e = 0; e < step.size(); ++e) step.data()[e] += 0.05 * scattered(e);
+  return {step};
+}
+
 /// The methods, or all of the list: through dense operators with gaps, and through single components of a noiseless
 /// model with localisation where there is one.
 std::vector<double> assimilation(const Device& device, const std::vector<std::string>& methods, Precision precision) {
   auto of = problems(2, 1, true);
   auto plain = problems(2, 2, true);
   for (FilterProblem& problem : plain) {
-    problem.system.observation_operator = Matrix({6, 10});
-    for (long j = 0; j < 6; ++j) problem.system.observation_operator(j, j + 2) = 1;
-    problem.system.observation_noise = scaled_identity(6, 0.5);
+    observe_components(problem.system);
     problem.system.process_noise = Matrix({10, 10});
     of.push_back(problem);
   }
   for (const std::size_t problem : {0, 3}) {  // for methods that need a linear model
     of.push_back(of[problem]);
-    Matrix step = scaled_identity(10, 0.9);
-    for (long e = 0; e < step.size(); ++e) step.data()[e] += 0.05 * scattered(e);
-    of.back().system.model = LinearDynamics{step};
+    of.back().system.model = linear_dynamics();
   }
   std::vector<AssimilationRun> runs;
   for (const FilterMethod& method : filter_methods()) {
@@ -164,19 +173,14 @@ FilterProblem everything_observed(const Dynamics& model) {
 /// What the product of methods and problems does not come to: more members than a tile of weights, fewer than there are
 /// observations, more observations and components than a local analysis takes at once, functions, other models.
 std::vector<double> assimilation_extents(const Device& device) {
-  auto of = problems(1, 1, true);
-  FilterProblem dense = of[0], plain = problems(1, 2, true)[0];
-  plain.system.observation_operator = Matrix({6, 10});
-  for (long j = 0; j < 6; ++j) plain.system.observation_operator(j, j + 2) = 1;
-  plain.system.observation_noise = scaled_identity(6, 0.5);
+  FilterProblem dense = problems(1, 1, true)[0], plain = problems(1, 2, true)[0];
+  observe_components(plain.system);
   FilterProblem squares = plain, linear = dense;
   squares.system.observation_function = ObservationFunction::square;
-  Matrix step = scaled_identity(10, 0.9);
-  for (long e = 0; e < step.size(); ++e) step.data()[e] += 0.05 * scattered(e);
-  linear.system.model = LinearDynamics{step}, linear.system.steps_per_cycle = 2;
+  linear.system.model = linear_dynamics(), linear.system.steps_per_cycle = 2;
   const FilterProblem waves = everything_observed(KuramotoSivashinsky{.n = 8, .period = 22, .dt = 0.25});
   const FilterProblem ring = everything_observed(Lorenz96{.n = 24});
-  of = {dense, plain, squares, linear, waves, ring};
+  const std::vector<FilterProblem> of = {dense, plain, squares, linear, waves, ring};
   const std::vector<AssimilationRun> runs = {
       {.problem = 0, .filter = {.method = "particle", .members = 150, .resampling_threshold = 1}, .seed = 3},
       {.problem = 1,
