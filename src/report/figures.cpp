@@ -7,6 +7,7 @@
 #include "report/ensemble_figures.hpp"
 #include "report/gain_figures.hpp"
 #include "report/inference_figures.hpp"
+#include "report/inpainting_figures.hpp"
 #include "report/sweep_figures.hpp"
 #include "vida/error.hpp"
 
@@ -22,9 +23,10 @@ void remove_earlier(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto name = entry.path().filename().string();
     for (const char* figure : {"convergence", "gain", "hovmoller", "statistics", "snapshots", "posterior", "loss",
-                               "latent", "weights", "calibration", "errors", "ranks", "sweep"})
+                               "latent", "weights", "calibration", "errors", "ranks", "sweep", "examples", "training"})
       if (name.starts_with(std::string(figure) + ".") || name.starts_with(std::string(figure) + "-"))
         fs::remove(entry.path(), ignored);
+    if (name.starts_with("example_")) fs::remove(entry.path(), ignored);  // and a number
   }
 }
 
@@ -33,7 +35,9 @@ void remove_earlier(const fs::path& folder) {
 FigureReport write_figures(const fs::path& result_folder) {
   const io::NetcdfReader result(result_folder / "result.nc");
   const bool is_ensemble = result.has("snapshots") || result.has("variance");
-  const auto figures = result.has("analysis_error")         ? assimilation_figures(result)
+  const bool is_inpainting = result.text_attribute("", "job") == "inpainting";
+  const auto figures = is_inpainting                        ? inpainting_figures(result)
+                       : result.has("analysis_error")       ? assimilation_figures(result)
                        : result.has("rmse_analysis_median") ? sweep_figures(result)
                        : is_ensemble                        ? ensemble_figures(result)
                        : result.has("loss_floor")           ? inference_figures(result)

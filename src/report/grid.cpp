@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <numeric>
 
 namespace vida::report {
@@ -56,6 +57,26 @@ double quantile(const Matrix& values, double share) {
   const auto at = finite.begin() + static_cast<long>(share * static_cast<double>(finite.size() - 1));
   std::nth_element(finite.begin(), at, finite.end());
   return *at;
+}
+
+namespace {
+/// Mean of values[first .. last) that are finite; NaN when there is none.
+double window_mean(View<const double, 1> values, long first, long last) {
+  double sum = 0;
+  long count = 0;
+  for (long i = first; i < last; ++i)
+    if (std::isfinite(values[i])) sum += values[i], ++count;
+  return count ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
+}
+}  // namespace
+
+std::string window_means_text(View<const double, 1> losses, double floor) {
+  std::string text;
+  for (long step = 0; step < losses.extent(0); step += std::max(1L, step / 12)) {
+    const long last = std::min(losses.extent(0), step + std::max(1L, step / 12));
+    text += fmt::format("{} {:.6g}\n", step + 1, window_mean(losses, step, last) - floor);
+  }
+  return text;
 }
 
 }  // namespace vida::report

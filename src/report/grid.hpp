@@ -24,4 +24,8 @@ std::pair<double, double> finite_range(const Matrix& values);
 /// The finite value that the given share (0 .. 1) of the finite values does not exceed; 1 when there is none.
 double quantile(const Matrix& values, double share);
 
+/// Lines "step mean" of losses less a floor: means of what is finite over windows that grow with the step, as a
+/// logarithmic axis does.
+std::string window_means_text(View<const double, 1> losses, double floor);
+
 }  // namespace vida::report

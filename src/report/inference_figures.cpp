@@ -14,15 +14,6 @@ namespace {
 
 constexpr long kShown = 4;  // problems whose curves are drawn
 
-/// Mean of values[first .. last) that are finite; NaN when there is none.
-double window_mean(const Matrix& values, long row, long first, long last) {
-  double sum = 0;
-  long count = 0;
-  for (long i = first; i < last; ++i)
-    if (std::isfinite(values(row, i))) sum += values(row, i), ++count;
-  return count ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
-}
-
 /// What is subtracted from the losses of a problem: the loss of the exact posterior, or the lowest one there was.
 double floor_of(const io::NetcdfReader& file, const Matrix& losses, long problem) {
   const double known = file.values("loss_floor")[static_cast<std::size_t>(problem)];
@@ -33,17 +24,11 @@ double floor_of(const io::NetcdfReader& file, const Matrix& losses, long problem
   return lowest;
 }
 
-/// Blocks "step, loss - floor", one for each problem: means over windows that grow with the step, as its axis does.
+/// Blocks "step, loss - floor", one for each problem.
 std::string loss_text(const io::NetcdfReader& file, const Matrix& losses, long problems) {
   std::string text;
-  for (long problem = 0; problem < problems; ++problem) {
-    const double floor = floor_of(file, losses, problem);
-    for (long step = 0; step < losses.extent(1); step += std::max(1L, step / 12)) {
-      const long last = std::min(losses.extent(1), step + std::max(1L, step / 12));
-      text += fmt::format("{} {:.6g}\n", step + 1, window_mean(losses, problem, step, last) - floor);
-    }
-    text += "\n";
-  }
+  for (long problem = 0; problem < problems; ++problem)
+    text += window_means_text(losses[problem], floor_of(file, losses, problem)) + "\n";
   return text;
 }
 
