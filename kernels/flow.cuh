@@ -26,13 +26,15 @@ VIDA_FN Real sum_of_partials(const Real* partial) {
   return sum[0];
 }
 
-/// values <- leaky(values + bias) with slope 0.01 below 0. Item: (problem, net, block of rows).
+/// values <- leaky(values + bias) with slope 0.01 below 0, or another: 0 for a ReLU, 1 for a sum. Item: (problem, net,
+/// block of rows).
 template <class Real>
 struct BiasLeakyRelu {
   Real* values;      // [problem, 2, rows, stride]
   const Real* bias;  // [rows] of a net
   long stride, bias_of_problem, bias_of_net;
   int rows, blocks;
+  Real slope = Real(0.01);
 
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
@@ -45,13 +47,13 @@ struct BiasLeakyRelu {
     for_pairs(team, count, static_cast<int>(stride / W), [&](int r, int c) {
       Real* at = values + (net * rows + first + r) * stride + c * W;
       const Pack x = load<Pack>(at) + b[first + r];
-      store(at, x > Real(0) ? x : Real(0.01) * x);
+      store(at, x > Real(0) ? x : slope * x);
     });
   }
 };
 
-/// deltas <- deltas * leaky'(activations), and their sums over the samples, which are the gradient of the bias.
-/// Item: (problem, net, block of rows).
+/// deltas <- deltas * leaky'(activations), and their sums over the samples, which are the gradient of the bias. Where
+/// dropout has scaled the activations that it kept, so it does the deltas. Item: (problem, net, block of rows).
 template <class Real>
 struct LeakyReluBackward {
   Real* deltas;             // [problem, 2, rows, stride]
@@ -60,6 +62,7 @@ struct LeakyReluBackward {
   long stride, bias_of_problem, bias_of_net;
   int rows, blocks;
   bool accumulate;  // add to bias_gradient
+  Real slope = Real(0.01), scale = Real(1);
 
   static std::size_t scratch_bytes() { return sizeof(Real) * kFlowRows * kFlowPartials; }
 
@@ -80,7 +83,7 @@ struct LeakyReluBackward {
         for (long s = shard + part * W; s < end; s += kFlowPartials) {
           Pack delta = load<Pack>(deltas + row + s);
           if (activations) {
-            delta = load<Pack>(activations + row + s) > Real(0) ? delta : Real(0.01) * delta;
+            delta = load<Pack>(activations + row + s) > Real(0) ? scale * delta : slope * delta;
             store(deltas + row + s, delta);
           }
           sum += delta;

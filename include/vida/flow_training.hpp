@@ -22,6 +22,7 @@ struct FlowTrainingOptions {
   int draws = 256;     ///< per step and flow, new in every step
   double step = 1e-3;  ///< learning rate
   LearningSchedule schedule = LearningSchedule::cosine;
+  long warm_up = 0;  ///< steps over which the learning rate rises from 0
   double plateau_factor = 0.5;
   int plateau_patience = 3;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;

@@ -11,7 +11,9 @@ enum class Stream : std::uint32_t {
   initial_state = 3,
   filter = 4,
   training = 5,
-  validation = 6
+  validation = 6,
+  dropout = 7,
+  dequantisation = 8
 };
 
 /// Address of a draw. Philox 4x32-10 (Salmon et al. 2011) maps it to bits; there is no state to carry, so a draw is the

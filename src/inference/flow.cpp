@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "flow.cuh"
+#include "inference/columns.hpp"
 #include "inference/flow_engine.hpp"
 #include "vida/error.hpp"
 
@@ -27,7 +28,11 @@ template <class Real>
 class Flow<Real>::Implementation {
  public:
   Implementation(const Device& device, const FlowShape& shape, long problems, const FlowOptions& options)
-      : device_(device), shape_(checked(shape)), problems_(problems), chunk_(options.chunk) {
+      : device_(device),
+        shape_(checked(shape)),
+        problems_(problems),
+        chunk_(options.chunk),
+        columns_(device.executor()) {
     if (problems < 1) throw InvalidArgument(fmt::format("flow.problems is {}, expected at least 1.", problems));
     if (chunk_ < 0 || chunk_ % kernels::kFlowShard)
       throw InvalidArgument(
@@ -59,7 +64,7 @@ class Flow<Real>::Implementation {
   FlowImage<Real> image(View<const Real, 3> points, View<const Real, 3> context, bool inverse) {
     check(points, context);
     return image(points.extent(1), context, [&](FlowEngine<Real>& engine, long first) {
-      upload(points, first, engine.count(), engine.input(), shape_.dimension);
+      columns_.upload(points, first, engine.count(), engine.input());
       inverse ? engine.inverse() : engine.forward();
     });
   }
@@ -82,7 +87,7 @@ class Flow<Real>::Implementation {
     check(x, context);
     Array<Real, 2> result({problems_, x.extent(1)});
     for_chunks(x.extent(1), false, context, [&](FlowEngine<Real>& engine, long first) {
-      upload(x, first, engine.count(), engine.input(), shape_.dimension);
+      columns_.upload(x, first, engine.count(), engine.input());
       engine.inverse();
       engine.likelihood_terms();
       download(engine.values(), result, first);
@@ -100,10 +105,11 @@ class Flow<Real>::Implementation {
     result.loss.assign(count_of(problems_), 0.0);
     if (wanted.context) result.context_gradient = Array<Real, 3>({problems_, points.extent(1), shape_.context});
     for_chunks(points.extent(1), true, context, [&](FlowEngine<Real>& engine, long first) {
-      upload(points, first, engine.count(), engine.input(), shape_.dimension);
+      columns_.upload(points, first, engine.count(), engine.input());
       evaluate(engine, first > 0);
       engine.add_values(result.loss);
-      if (wanted.context) download(engine.context_gradient(), result.context_gradient, first);
+      if (wanted.context)
+        columns_.download(engine.context_gradient(), result.context_gradient.view(), first, engine.count());
     });
     for (double& value : result.loss) value /= static_cast<double>(points.extent(1));
     if (wanted.parameters) {
@@ -151,7 +157,7 @@ class Flow<Real>::Implementation {
     }
     for (long first = 0; first < samples; first += chunk_) {
       engine->set_count(std::min(chunk_, samples - first), samples);
-      if (shape_.context) upload(context, first, engine->count(), engine->context(), shape_.context);
+      if (shape_.context) columns_.upload(context, first, engine->count(), engine->context());
       work(*engine, first);
     }
   }
@@ -162,36 +168,16 @@ class Flow<Real>::Implementation {
                            Array<Real, 2>({problems_, samples})};
     for_chunks(samples, false, context, [&](FlowEngine<Real>& engine, long first) {
       fill(engine, first);
-      download(engine.points(), result.points, first);
+      columns_.download(engine.points(), result.points.view(), first, engine.count());
       download(engine.log_det(), result.log_det, first);
     });
     return result;
   }
 
-  /// device [problem, width, stride] <- rows first .. first + count - 1, or the only row of each problem.
-  void upload(View<const Real, 3> rows, long first, long count, Real* device, long width) {
-    const long stride = round_up(count, kernels::kFlowStride);
-    staging_.assign(count_of(problems_ * width * stride), Real(0));
-    for (long p = 0; p < problems_; ++p)
-      for (long i = 0; i < count; ++i) {
-        const Real* from = rows[p].data() + (rows.extent(1) == 1 ? 0 : first + i) * width;
-        for (long k = 0; k < width; ++k) staging_[count_of((p * width + k) * stride + i)] = from[k];
-      }
-    executor().upload(device, staging_.data(), staging_.size() * sizeof(Real));
-  }
-
-  void download(const Real* device, Array<Real, 3>& rows, long first) {
-    const long width = rows.extent(2), count = std::min(chunk_, rows.extent(1) - first);
-    const long stride = round_up(count, kernels::kFlowStride);
-    staging_.resize(count_of(problems_ * width * stride));
-    executor().download(staging_.data(), device, staging_.size() * sizeof(Real));
-    for (long p = 0; p < problems_; ++p)
-      for (long i = 0; i < count; ++i)
-        for (long k = 0; k < width; ++k) rows(p, first + i, k) = staging_[count_of((p * width + k) * stride + i)];
-  }
+  long count_from(long first, long samples) const { return std::min(chunk_, samples - first); }
 
   void download(const Real* device, Array<Real, 2>& values, long first) {
-    const long count = std::min(chunk_, values.extent(1) - first), stride = round_up(count, kernels::kFlowStride);
+    const long count = count_from(first, values.extent(1)), stride = round_up(count, kernels::kFlowStride);
     for (long p = 0; p < problems_; ++p)
       executor().download(&values(p, first), device + p * stride, count_of(count) * sizeof(Real));
   }
@@ -211,7 +197,7 @@ class Flow<Real>::Implementation {
   Buffer<Real> parameters_;
   std::optional<FlowEngine<Real>> plain_, training_;
   long plain_capacity_ = 0, training_capacity_ = 0;
-  std::vector<Real> staging_;
+  Columns<Real> columns_;
 };
 
 template <class Real>

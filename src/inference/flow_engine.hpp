@@ -2,6 +2,7 @@
 
 #include "backend/executor.hpp"
 #include "inference/flow_layout.hpp"
+#include "inference/flow_optimizer.hpp"
 
 namespace vida {
 
@@ -22,8 +23,9 @@ class FlowEngine {
 
   Real* parameters() { return parameters_; }     // [problem, parameter]
   Real* gradient() { return gradient_.data(); }  // the same
-  Real* input() { return states_.data(); }       // [problem, d, stride]
-  Real* context() { return context_.data(); }    // [problem, c, stride]
+  OptimizedParameters<Real> optimized() { return {parameters_, gradient_.data(), problems_, parameter_count_}; }
+  Real* input() { return states_.data(); }     // [problem, d, stride]
+  Real* context() { return context_.data(); }  // [problem, c, stride]
   Real* context_gradient() { return context_gradient_.data(); }
   Real* points() { return state(training_ ? shape().layers : shape().layers % 2); }  // [problem, d, stride]
   Real* log_det() { return log_det_.data(); }                                        // [problem, stride]

@@ -1,11 +1,11 @@
 #include "inference/flow_layout.hpp"
 
-#include <Random123/philox.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "inference/uniforms.hpp"
 #include "vida/error.hpp"
 
 namespace vida {
@@ -51,13 +51,6 @@ std::vector<double> initial_flow_parameters(const FlowShape& shape, std::uint64_
                                             bool zero_last) {
   std::vector<double> parameters(static_cast<std::size_t>(flow_parameter_count(shape)));
   const FlowLayout layout(shape);
-  const r123::Philox4x32::key_type key{{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};
-  const auto uniform = [&](long index) {  // in (-1, 1), from bits of its own for every parameter
-    const r123::Philox4x32::ctr_type counter{
-        {static_cast<std::uint32_t>(index), 0, problem, static_cast<std::uint32_t>(Stream::initial_state)}};
-    const auto bits = r123::Philox4x32{}(counter, key);
-    return (static_cast<double>((std::uint64_t{bits[0]} << 20) ^ (bits[1] >> 12)) + 0.5) * 0x1p-51 - 1;
-  };
   for (int i = 0; i < shape.layers; ++i)
     for (int net = 0; net < 2; ++net)
       for (int k = 0; k < layout.maps(); ++k) {
@@ -65,7 +58,7 @@ std::vector<double> initial_flow_parameters(const FlowShape& shape, std::uint64_
         const long first = layout.weight(i, k) + net * layout.net_size(i);
         const double bound = 1 / std::sqrt(static_cast<double>(std::max(layout.inputs(i, k), 1)));
         for (long e = first; e < first + layout.map_size(i, k); ++e)
-          parameters[static_cast<std::size_t>(e)] = bound * uniform(e);
+          parameters[static_cast<std::size_t>(e)] = bound * symmetric_uniform(seed, Stream::initial_state, problem, e);
       }
   return parameters;
 }

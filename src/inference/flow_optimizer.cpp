@@ -9,30 +9,32 @@ namespace {
 std::size_t count_of(long elements) { return static_cast<std::size_t>(elements); }
 
 /// Share of the learning rate at a step.
-double scheduled(LearningSchedule schedule, long step, long steps) {
-  if (schedule != LearningSchedule::cosine) return 1;  // a plateau is found by the driver, which lowers the rates
-  return 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)));
+double scheduled(const FlowTrainingOptions& options, long step, long steps) {
+  const double share = static_cast<double>(step) / static_cast<double>(steps);
+  const double warm = step < options.warm_up ? static_cast<double>(step + 1) / static_cast<double>(options.warm_up) : 1;
+  if (options.schedule != LearningSchedule::cosine) return warm;  // a plateau is found by the driver
+  return warm * 0.5 * (1 + std::cos(std::numbers::pi * share));
 }
 
 }  // namespace
 
 template <class Real>
-FlowOptimizer<Real>::FlowOptimizer(Executor& executor, FlowEngine<Real>& engine, const FlowTrainingOptions& options,
-                                   long steps, const std::vector<double>& rates)
+FlowOptimizer<Real>::FlowOptimizer(Executor& executor, const OptimizedParameters<Real>& parameters,
+                                   const FlowTrainingOptions& options, long steps, const std::vector<double>& rates)
     : executor_(executor),
-      engine_(engine),
+      parameters_(parameters),
       options_(options),
       steps_(steps),
-      count_(engine.layout().size()),
+      count_(parameters.count),
       blocks_((count_ + kernels::kAdamBlock - 1) / kernels::kAdamBlock) {
-  const long problems = engine.problems();
+  const long problems = parameters.problems;
   const auto take = [&](long each) { return Buffer<Real>(executor, count_of(problems * each)); };
   first_ = take(count_), second_ = take(count_), last_good_ = take(count_), best_ = take(count_);
   squares_ = take(blocks_), rates_ = take(1), scales_ = take(1), losses_ = take(steps);
   first_.clear(), second_.clear();
   const std::vector<int> marks(count_of(problems), 1);
-  copy(last_good_.data(), engine.parameters(), marks);
-  copy(best_.data(), engine.parameters(), marks);
+  copy(last_good_.data(), parameters.values, marks);
+  copy(best_.data(), parameters.values, marks);
   set_rates(rates);
   flagged_at_ = uploaded(executor, std::vector<int>(count_of(problems), -1));
   held_ = uploaded(executor, std::vector<int>(count_of(problems), 0));
@@ -41,7 +43,7 @@ FlowOptimizer<Real>::FlowOptimizer(Executor& executor, FlowEngine<Real>& engine,
   std::vector<kernels::AdamRates<Real>> schedule;
   for (long step = 0; step < steps; ++step) {
     const double t = static_cast<double>(step + 1), root = std::sqrt(1 - std::pow(options.beta2, t));
-    const double share = scheduled(options.schedule, step, steps);
+    const double share = scheduled(options, step, steps);
     schedule.push_back({static_cast<Real>(share * root / (1 - std::pow(options.beta1, t))),
                         static_cast<Real>(options.epsilon * root), static_cast<Real>(share)});
   }
@@ -57,28 +59,49 @@ template <class Real>
 void FlowOptimizer<Real>::copy(Real* to, const Real* from, const std::vector<int>& marks) {
   if (!marks_.size()) marks_ = Buffer<int>(executor_, marks.size());
   marks_.upload(marks);
-  launch(executor_, {.items = engine_.problems() * blocks_},
+  launch(executor_, {.items = parameters_.problems * blocks_},
          kernels::CopyMarked<Real>{to, from, marks_.data(), count_, blocks_});
 }
 
 template <class Real>
-void FlowOptimizer<Real>::step() {
-  const long problems = engine_.problems();
+void FlowOptimizer<Real>::step(const Real* sums, long shards, double weight) {
+  const long problems = parameters_.problems;
   using Squares = kernels::GradientSquares<Real>;
-  const Real* sums = engine_.sum_shards();
   launch(executor_, {.items = problems * blocks_, .scratch_bytes = Squares::scratch_bytes()},
-         Squares{engine_.gradient(), squares_.data(), count_, blocks_});
+         Squares{parameters_.gradient, squares_.data(), count_, blocks_});
   launch(executor_, {.items = problems},
          kernels::AdamControl<Real>{sums, squares_.data(), clock_.data(), losses_.data(), flagged_at_.data(),
-                                    held_.data(), actions_.data(), scales_.data(), engine_.shards(), blocks_, steps_,
-                                    static_cast<Real>(1.0 / static_cast<double>(engine_.count())),
-                                    static_cast<Real>(options_.clip)});
+                                    held_.data(), actions_.data(), scales_.data(), shards, blocks_, steps_,
+                                    static_cast<Real>(weight), static_cast<Real>(options_.clip)});
   launch(executor_, {.items = problems * blocks_},
-         kernels::AdamUpdate<Real>{engine_.parameters(), last_good_.data(), first_.data(), second_.data(),
-                                   engine_.gradient(), rates_.data(), scales_.data(), actions_.data(), schedule_.data(),
-                                   clock_.data(), count_, blocks_, static_cast<Real>(options_.beta1),
+         kernels::AdamUpdate<Real>{parameters_.values, last_good_.data(), first_.data(), second_.data(),
+                                   parameters_.gradient, rates_.data(), scales_.data(), actions_.data(),
+                                   schedule_.data(), clock_.data(), count_, blocks_, static_cast<Real>(options_.beta1),
                                    static_cast<Real>(options_.beta2), static_cast<Real>(options_.decay)});
   launch(executor_, {.items = 1, .lanes = 32}, kernels::AdvanceClock<Real>{clock_.data()});
+}
+
+template <class Real>
+OptimizerState<Real> FlowOptimizer<Real>::state() const {
+  OptimizerState<Real> state{std::vector<Real>(first_.size()),
+                             best_.download(),
+                             last_good_.download(),
+                             first_.download(),
+                             second_.download(),
+                             losses_.download(),
+                             flagged_at_.download(),
+                             clock_.download().at(0)};
+  executor_.download(state.values.data(), parameters_.values, state.values.size() * sizeof(Real));
+  return state;
+}
+
+template <class Real>
+void FlowOptimizer<Real>::restore(const OptimizerState<Real>& state) {
+  executor_.upload(parameters_.values, state.values.data(), state.values.size() * sizeof(Real));
+  best_.upload(state.best), last_good_.upload(state.last_good);
+  first_.upload(state.first), second_.upload(state.second);
+  losses_.upload(state.losses), flagged_at_.upload(state.flagged_at);
+  clock_.upload({state.clock});
 }
 
 template class FlowOptimizer<float>;

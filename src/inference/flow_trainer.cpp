@@ -44,7 +44,7 @@ FlowTrainer<Real>::FlowTrainer(const Device& device, const FlowShape& shape, con
       engine_(executor_, shape, std::ssize(learners), std::max(options.draws, validation_chunk(options)),
               parameters_.data(), true),
       rates_(rates_of(learners)),
-      optimizer_(executor_, engine_, options, steps, rates_),
+      optimizer_(executor_, engine_.optimized(), options, steps, rates_),
       fits_(learners.size()),
       best_(learners.size(), kInfinity),
       since_best_(learners.size(), 0),
@@ -77,7 +77,7 @@ template <class Real>
 void FlowTrainer<Real>::take_step() {
   const auto work = [this] {
     objective_.evaluate(engine_, {.seed = options_.seed, .clock = optimizer_.clock()}, true);
-    optimizer_.step();
+    optimizer_.step(engine_.sum_shards(), engine_.shards(), 1.0 / static_cast<double>(engine_.count()));
   };
   if (taken_ == 1 && objective_.recordable()) recording_ = executor_.record(work);
   recording_ ? recording_->play() : work();

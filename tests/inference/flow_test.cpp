@@ -8,7 +8,7 @@
 #include "backend/executor.hpp"
 #include "backends.hpp"
 #include "golden.hpp"
-#include "inference/flow_optimizer.hpp"
+#include "inference/flow_engine.hpp"
 #include "io/safetensors.hpp"
 #include "near.hpp"
 #include "vida/optimizer.hpp"
@@ -335,14 +335,14 @@ TEST_P(FlowFacts, AdamOnTheDeviceIsTheOptimizer) {
       .schedule = LearningSchedule::constant, .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-6, .clip = 0};
   engine.set_count(32, 32);
   on.executor().clear(engine.values(), 32 * sizeof(double));
-  FlowOptimizer<double> optimizer(on.executor(), engine, options, 5, {0.01});
+  FlowOptimizer<double> optimizer(on.executor(), engine.optimized(), options, 5, {0.01});
   Adam adam(0.01, 0.8, 0.99, 1e-6);
   std::vector<double> gradient(expected.size());
   for (long t = 1; t <= 5; ++t) {
     for (std::size_t i = 0; i < gradient.size(); ++i)
       gradient[i] = std::sin(static_cast<double>(i) + static_cast<double>(t));
     on.executor().upload(engine.gradient(), gradient.data(), gradient.size() * sizeof(double));
-    optimizer.step();
+    optimizer.step(engine.sum_shards(), engine.shards(), 1.0 / static_cast<double>(engine.count()));
     adam.step(expected, gradient);
   }
   EXPECT_LE(relative_error(parameters.download(), expected), 1e-13);

@@ -1,0 +1,180 @@
+#include "inference/images/epoch_trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "inference/images/inpainting_objective.hpp"
+#include "shuffle.cuh"
+#include "vida/error.hpp"
+
+namespace vida {
+namespace {
+
+std::size_t count_of(long elements) { return static_cast<std::size_t>(elements); }
+
+FlowTrainingOptions adam_options(const EpochOptions& options) {
+  FlowTrainingOptions adam;
+  adam.schedule = LearningSchedule::cosine;
+  adam.warm_up = options.warm_up;
+  adam.clip = options.clip;
+  adam.decay = options.decay;
+  return adam;
+}
+
+}  // namespace
+
+void validate(const EpochOptions& options, long images) {
+  const auto at_least = [](const char* name, long value, long least) {
+    if (value < least) throw InvalidArgument(fmt::format("train.{} is {}, expected at least {}.", name, value, least));
+  };
+  at_least("epochs", options.epochs, 1);
+  at_least("batch", options.batch, 1);
+  at_least("validation", options.validation, 1);
+  at_least("validate_every", options.validate_every, 1);
+  at_least("warm_up", options.warm_up, 0);
+  if (images < options.validation + options.batch)
+    throw InvalidArgument(
+        fmt::format("there are {} training images, of which train.validation holds {} out: too few for one train.batch "
+                    "of {}. Make one of the two smaller.",
+                    images, options.validation, options.batch));
+  for (const auto& [name, value] : {std::pair{"input_dropout", options.input_dropout}, {"dropout", options.dropout}})
+    if (!(value >= 0 && value < 1))
+      throw InvalidArgument(fmt::format("train.{} is {}, expected at least 0 and below 1.", name, value));
+  for (const auto& [name, value, least] : {std::tuple{"decay", options.decay, 0.0}, {"clip", options.clip, 0.0}})
+    if (!(value >= least) || !std::isfinite(value))
+      throw InvalidArgument(fmt::format("train.{} is {}, expected a number, at least {}.", name, value, least));
+  for (const auto& [name, value] : {std::pair{"step", options.step}, {"mean_weight", options.mean_weight}})
+    if (!(value > 0) || !std::isfinite(value))
+      throw InvalidArgument(fmt::format("train.{} is {}, expected a positive number.", name, value));
+}
+
+TrainedParameters::TrainedParameters(Executor& executor, const std::vector<double>& initial)
+    : values(uploaded(executor, std::vector<float>(initial.begin(), initial.end()))),
+      gradient(executor, initial.size()) {}
+
+EpochTrainer::EpochTrainer(Executor& executor, TrainedParameters& parameters, ImageObjective& objective,
+                           const ImageView& images, const EpochOptions& options, const TrainingState* resume)
+    : executor_(executor),
+      parameters_(parameters),
+      objective_(objective),
+      images_(images),
+      options_(options),
+      held_out_(images.count() - options.validation),
+      epoch_steps_(held_out_ / options.batch),
+      steps_(epoch_steps_ * options.epochs),
+      adam_(adam_options(options)),
+      optimizer_(executor,
+                 {parameters.values.data(), parameters.gradient.data(), 1, static_cast<long>(parameters.values.size())},
+                 adam_, steps_, {options.step}),
+      sums_(executor, options.batch),
+      pixels_(count_of(options.batch * images.size())),
+      labels_(count_of(options.batch)),
+      best_loss_(std::numeric_limits<double>::infinity()) {
+  if (resume) restore(*resume);
+}
+
+/// The images of a step: an epoch is a permutation of those that are not held out.
+void EpochTrainer::load(long step) {
+  const auto epoch = static_cast<std::uint32_t>(step / epoch_steps_);
+  const long first = step % epoch_steps_ * options_.batch;
+  for (long i = 0; i < options_.batch; ++i) {
+    const long image = kernels::shuffled(options_.seed, epoch, static_cast<std::uint32_t>(first + i),
+                                         static_cast<std::uint32_t>(held_out_));
+    std::copy_n(images_.pixels.begin() + image * images_.size(), images_.size(), pixels_.begin() + i * images_.size());
+    if (!images_.labels.empty()) labels_[count_of(i)] = images_.labels[count_of(image)];
+  }
+  objective_.load(pixels_.data(), labels_.data(), options_.batch);
+}
+
+/// The first step sets up what a recording must not; the others are its replay.
+void EpochTrainer::take_step() {
+  const auto work = [this] {
+    objective_.differentiate({options_.seed, optimizer_.clock()});
+    optimizer_.step(sums_.shards(objective_.values(), options_.batch), shards_of(options_.batch),
+                    objective_.unit() / static_cast<double>(options_.batch));
+  };
+  load(taken_);
+  if (!recording_ && fit_.steps > 0) recording_ = executor_.record(work);
+  recording_ ? recording_->play() : work();
+  ++taken_, ++fit_.steps;
+}
+
+void EpochTrainer::validate_now() {
+  double sum = 0;
+  for (long first = held_out_; first < images_.count(); first += options_.batch) {
+    const ImageView part = images_.part(first, std::min<long>(options_.batch, images_.count() - first));
+    objective_.load(part.pixels.data(), part.labels.empty() ? nullptr : part.labels.data(), part.count());
+    sum += objective_.loss_sum(first);
+  }
+  const double loss = objective_.unit() * sum / static_cast<double>(options_.validation);
+  fit_.validation.push_back(loss);
+  fit_.validated_after.push_back(static_cast<double>(taken_));
+  if (!(loss < best_loss_)) return;
+  best_loss_ = loss;
+  fit_.best_after = taken_;
+  optimizer_.keep_best({1});
+}
+
+EpochFit EpochTrainer::run(const EpochProgress& progress) {
+  while (taken_ < steps_) {
+    take_step();
+    const bool last = taken_ == steps_, epoch = taken_ % epoch_steps_ == 0;
+    if (last || (epoch && taken_ / epoch_steps_ % options_.validate_every == 0)) validate_now();
+    if (!epoch && !last && taken_ % 8) continue;
+    if (epoch && optimizer_.flagged_at()[0] >= 0) break;  // it would stay where it is
+    if (!progress) continue;
+    const double validation = fit_.validation.empty() ? std::nan("") : fit_.validation.back();
+    if (!progress({taken_, steps_, validation, epoch}, [this] { return state(); }) && !last) return finish(false);
+  }
+  return finish(true);
+}
+
+TrainingState EpochTrainer::state() const {
+  const OptimizerState<float> s = optimizer_.state();
+  return {taken_,         s.values, s.best,          s.last_good,          s.first,
+          s.second,       s.losses, fit_.validation, fit_.validated_after, best_loss_,
+          fit_.best_after};
+}
+
+void EpochTrainer::restore(const TrainingState& s) {
+  const std::size_t count = parameters_.values.size();
+  for (const auto* part : {&s.values, &s.best, &s.last_good, &s.first, &s.second})
+    if (part->size() != count)
+      throw InvalidArgument(fmt::format("the training to resume has {} parameters, expected {}.", part->size(), count));
+  if (std::ssize(s.losses) != steps_ || s.step < 0 || s.step > steps_)
+    throw InvalidArgument(
+        fmt::format("the training to resume has {} of {} steps, expected one of {}.", s.step, s.losses.size(), steps_));
+  optimizer_.restore(
+      {s.values, s.best, s.last_good, s.first, s.second, s.losses, {-1}, static_cast<std::uint32_t>(s.step)});
+  taken_ = s.step;
+  fit_.validation = s.validation, fit_.validated_after = s.validated_after;
+  best_loss_ = s.best_loss, fit_.best_after = s.best_after;
+}
+
+EpochFit EpochTrainer::finish(bool finished) {
+  fit_.flagged_at = optimizer_.flagged_at()[0];
+  if (std::isfinite(best_loss_)) optimizer_.restore_best({1});
+  const auto values = parameters_.values.download(), losses = optimizer_.losses();
+  fit_.parameters.assign(values.begin(), values.end());
+  fit_.losses.assign(losses.begin(), losses.begin() + taken_);
+  fit_.steps = taken_;
+  fit_.finished = finished;
+  return std::move(fit_);
+}
+
+EpochFit fit_inpainting(const Device& device, const ImageView& images, const PixelMap& map,
+                        const InpaintingShape& shape, const EpochOptions& options, const EpochProgress& progress,
+                        const TrainingState* resume) {
+  validate(shape);
+  require_images(shape, images);
+  validate(options, images.count());
+  Executor& executor = device.executor();
+  TrainedParameters parameters(executor, initial_inpainting_parameters(shape, options.seed));
+  InpaintingObjective objective(executor, shape, map, parameters.values.data(), parameters.gradient.data(), options);
+  return EpochTrainer(executor, parameters, objective, images, options, resume).run(progress);
+}
+
+}  // namespace vida
