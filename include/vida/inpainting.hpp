@@ -54,7 +54,7 @@ struct EpochOptions {
   long validation = 5000;      ///< images held out; the parameters with the lowest loss on them are the result
   int validate_every = 1;      ///< epochs
   double step = 2e-3;          ///< Adam's learning rate, down to 0 along half a cosine
-  long warm_up = 200;          ///< steps over which it rises
+  long warm_up = 200;          ///< steps over which it rises, at most a tenth of all
   double decay = 0.01;         ///< decoupled weight decay
   double clip = 4;             ///< largest norm of a gradient; 0: any
   double input_dropout = 0.2;  ///< of the first hidden layer, which sees the image
@@ -70,6 +70,7 @@ struct TrainingState {
   std::vector<double> validation, validated_after;
   double best_loss = 0;
   long best_after = 0;
+  long flagged_at = -1;
 };
 
 struct EpochFit {

@@ -19,6 +19,7 @@ int list() {
   amortized            train one flow that gives the posterior of every observation
   assimilate           filters side by side on the same twin experiments or observations
   sweep                filters over a product of settings: members, inflation, radius and others
+  inpainting           train a flow that gives the law of an image's unknown pixels from the known ones
 
 models
   lorenz96             dv_i/dt = (v_i+1 - v_i-2) v_i-1 - v_i + F on a ring

@@ -93,8 +93,9 @@ int command(int argc, char** argv) {
   define_density(*density, density_options);
   std::string example;
   auto* init = app.add_subcommand("init", "print a commented example configuration");
-  init->add_option("name", example,
-                   "learn-gain, evaluate-gain, ensemble, gaussian-vi, flow-vi, amortized, assimilate or sweep")
+  init->add_option(
+          "name", example,
+          "learn-gain, evaluate-gain, ensemble, gaussian-vi, flow-vi, amortized, assimilate, sweep or inpainting")
       ->required()
       ->type_name("NAME");
   auto* list = app.add_subcommand("list", "print jobs, models, filters, operators and gain structures");

@@ -20,7 +20,8 @@ void draw_figures(const std::filesystem::path& folder) {
 int finish(const RunOptions& options, const jobs::Outcome& outcome, io::OutputFolder& folder, bool draw, int signal) {
   for (const auto& note : outcome.notes) fmt::print(stderr, "vida: {}\n", note);
   if (!outcome.usable) {
-    fmt::print(stderr, "vida: there is nothing usable to write.\n");
+    fmt::print(stderr, "vida: {}\n",
+               outcome.interrupted ? "interrupted before there was a result." : "there is nothing usable to write.");
     return signal ? 128 + signal : static_cast<int>(kNothingUsable);
   }
   folder.commit();

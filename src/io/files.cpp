@@ -97,6 +97,8 @@ void OutputFolder::commit() {
   }
   sync_to_disk(path_, O_RDONLY | O_DIRECTORY);
   names_.clear();
+  std::error_code missing;
+  for (const auto& name : obsolete_) fs::remove(path_ / name, missing);
 }
 
 }  // namespace vida::io

@@ -36,13 +36,15 @@ class OutputFolder {
   const std::filesystem::path& path() const { return path_; }
   /// Where to write the file that will be called `name`.
   std::filesystem::path pending(const std::string& name);
+  /// Removes a file of the folder once the pending ones have their names.
+  void obsolete(const std::string& name) { obsolete_.push_back(name); }
   /// Gives every pending file its name.
   void commit();
 
  private:
   std::filesystem::path path_;
   std::vector<std::filesystem::path> created_;  // innermost first
-  std::vector<std::string> names_;
+  std::vector<std::string> names_, obsolete_;
 };
 
 }  // namespace vida::io

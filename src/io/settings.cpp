@@ -89,9 +89,9 @@ const Setting* find_setting(const std::string& key, const std::string& job) {
 const std::vector<std::string>& job_names() { return find_setting("job")->choices; }
 
 char job_letter(const std::string& job) {
-  static const std::map<std::string, char> letters = {{"learn-gain", 'l'},  {"evaluate-gain", 'e'}, {"ensemble", 's'},
-                                                      {"gaussian-vi", 'g'}, {"flow-vi", 'f'},       {"amortized", 'a'},
-                                                      {"assimilate", 'd'},  {"sweep", 'w'}};
+  static const std::map<std::string, char> letters = {
+      {"learn-gain", 'l'}, {"evaluate-gain", 'e'}, {"ensemble", 's'}, {"gaussian-vi", 'g'}, {"flow-vi", 'f'},
+      {"amortized", 'a'},  {"assimilate", 'd'},    {"sweep", 'w'},    {"inpainting", 'p'}};
   const auto found = letters.find(job);
   return found == letters.end() ? 0 : found->second;
 }

@@ -2,13 +2,14 @@
 #include <algorithm>
 
 #include "io/filter_settings_table.hpp"
+#include "io/inpainting_settings_table.hpp"
 #include "io/settings.hpp"
 
 namespace vida::io {
 namespace {
 
 // job_letter() says which is which
-constexpr const char* kAll = "lesgfadw";
+constexpr const char* kAll = "lesgfadwp";
 constexpr const char* kModel = "les";
 constexpr const char* kGain = "le";
 constexpr const char* kFiltering = "ledw";
@@ -27,10 +28,11 @@ std::vector<Setting> make_table() {
        batch,
        text_of("learn-gain"),
        "what to do",
-       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate", "sweep"}},
+       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate", "sweep",
+        "inpainting"}},
       {"seed", kAll, integer, run, 0L, "of every random number; another seed, another data set", {}, 0},
       {"precision",
-       kAll,
+       "lesgfadw",
        text,
        batch,
        {text_of("float64"), {{'f', text_of("float32")}, {'a', text_of("float32")}}},
@@ -325,6 +327,7 @@ const std::vector<Setting>& settings() {
   static const std::vector<Setting> table = [] {
     auto all = make_table();
     for (const Setting& setting : filter_settings_table()) all.insert(place_for(setting, all), setting);
+    for (const Setting& setting : inpainting_settings_table()) all.push_back(setting);
     return all;
   }();
   return table;

@@ -43,6 +43,8 @@ Outcome amortized_job(const Device& device, const io::Config& config, io::Output
 Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
                        const Monitor& monitor);
 Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
+                       const Monitor& monitor);
 /// The one that config.job() names.
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
 

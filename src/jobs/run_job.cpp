@@ -16,6 +16,8 @@ Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder
       return amortized_job(device, config, folder, monitor);
     case 'd':
       return assimilate_job(device, config, folder, monitor);
+    case 'p':
+      return inpainting_job(device, config, folder, monitor);
     case 'w':
       return sweep_job(device, config, folder, monitor);
     default:

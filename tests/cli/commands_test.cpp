@@ -11,8 +11,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Commands, InitPrintsConfigurationsThatRun) {
-  for (const std::string job :
-       {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized", "assimilate", "sweep"}) {
+  for (const std::string job : {"learn-gain", "evaluate-gain", "ensemble", "gaussian-vi", "flow-vi", "amortized",
+                                "assimilate", "sweep"}) {  // inpainting needs images: inpainting_job_test.cpp
     const Workplace place;
     const auto example = place.vida({"init", job});
     ASSERT_EQ(example.code, 0);

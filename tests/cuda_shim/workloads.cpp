@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backend/executor.hpp"
+#include "image_workloads.hpp"
 
 namespace workloads {
 namespace {
@@ -418,6 +419,10 @@ const std::vector<Workload>& all() {
       {"flow_shards", flow_shards},
       {"flow_training", flow_training<double>},
       {"flow_training_float32", flow_training<float>},
+      {"mixture_flow", mixture_flow<double>},
+      {"mixture_flow_float32", mixture_flow<float>},
+      {"inpainting_training", inpainting_training},
+      {"inpainting_scores", inpainting_scores},
       {"ensemble_teams_float32", [](const Device& d) { return ensemble(d, 7, Precision::float32); }},
   };
   return list;

@@ -1,6 +1,7 @@
 # The configurations in examples/ are what `vida init` prints.
 foreach(pair learn-gain:learn_gain.toml ensemble:ensemble.toml gaussian-vi:gaussian_vi.toml flow-vi:flow_vi.toml
-    amortized:amortized.toml assimilate:assimilate.toml sweep:sweep.toml)
+    amortized:amortized.toml assimilate:assimilate.toml sweep:sweep.toml
+    inpainting:inpainting.toml)
   string(REPLACE ":" ";" pair ${pair})
   list(GET pair 0 name)
   list(GET pair 1 file)

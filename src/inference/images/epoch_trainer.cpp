@@ -15,10 +15,10 @@ namespace {
 
 std::size_t count_of(long elements) { return static_cast<std::size_t>(elements); }
 
-FlowTrainingOptions adam_options(const EpochOptions& options) {
+FlowTrainingOptions adam_options(const EpochOptions& options, long steps) {
   FlowTrainingOptions adam;
   adam.schedule = LearningSchedule::cosine;
-  adam.warm_up = options.warm_up;
+  adam.warm_up = std::min(options.warm_up, steps / 10);
   adam.clip = options.clip;
   adam.decay = options.decay;
   return adam;
@@ -65,7 +65,7 @@ EpochTrainer::EpochTrainer(Executor& executor, TrainedParameters& parameters, Im
       held_out_(images.count() - options.validation),
       epoch_steps_(held_out_ / options.batch),
       steps_(epoch_steps_ * options.epochs),
-      adam_(adam_options(options)),
+      adam_(adam_options(options, steps_)),
       optimizer_(executor,
                  {parameters.values.data(), parameters.gradient.data(), 1, static_cast<long>(parameters.values.size())},
                  adam_, steps_, {options.step}),
@@ -134,9 +134,18 @@ EpochFit EpochTrainer::run(const EpochProgress& progress) {
 
 TrainingState EpochTrainer::state() const {
   const OptimizerState<float> s = optimizer_.state();
-  return {taken_,         s.values, s.best,          s.last_good,          s.first,
-          s.second,       s.losses, fit_.validation, fit_.validated_after, best_loss_,
-          fit_.best_after};
+  return {.step = taken_,
+          .values = s.values,
+          .best = s.best,
+          .last_good = s.last_good,
+          .first = s.first,
+          .second = s.second,
+          .losses = s.losses,
+          .validation = fit_.validation,
+          .validated_after = fit_.validated_after,
+          .best_loss = best_loss_,
+          .best_after = fit_.best_after,
+          .flagged_at = s.flagged_at[0]};
 }
 
 void EpochTrainer::restore(const TrainingState& s) {
@@ -147,8 +156,14 @@ void EpochTrainer::restore(const TrainingState& s) {
   if (std::ssize(s.losses) != steps_ || s.step < 0 || s.step > steps_)
     throw InvalidArgument(
         fmt::format("the training to resume has {} of {} steps, expected one of {}.", s.step, s.losses.size(), steps_));
-  optimizer_.restore(
-      {s.values, s.best, s.last_good, s.first, s.second, s.losses, {-1}, static_cast<std::uint32_t>(s.step)});
+  optimizer_.restore({.values = s.values,
+                      .best = s.best,
+                      .last_good = s.last_good,
+                      .first = s.first,
+                      .second = s.second,
+                      .losses = s.losses,
+                      .flagged_at = {static_cast<int>(s.flagged_at)},
+                      .clock = static_cast<std::uint32_t>(s.step)});
   taken_ = s.step;
   fit_.validation = s.validation, fit_.validated_after = s.validated_after;
   best_loss_ = s.best_loss, fit_.best_after = s.best_after;

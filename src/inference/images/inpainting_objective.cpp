@@ -46,9 +46,6 @@ void InpaintingObjective::differentiate(const DropoutDraws& draws) {
   model_.flow.inverse(features, draws);
   model_.flow.likelihood_terms(weights_.data(), values_.data());
   model_.flow.likelihood_backward(features, weights_.data(), false);
-  launch_lanes(executor, stride,
-               kernels::AddRows<float>{errors_.data(), values_.data(), stride, 1,
-                                       static_cast<float>(options_.mean_weight * nats_)});
   const NetworkInput<float> known[] = {model_.known()};
   model_.encoder.backward(known, false, features.gradient);
 }

@@ -6,7 +6,7 @@
 
 namespace vida {
 
-/// Forward KL of an InpaintingModel, in nats, with the squared error of the head's mean beside it.
+/// Forward KL of an InpaintingModel, in nats; its gradient has that of the squared error of the head's mean beside it.
 class InpaintingObjective final : public ImageObjective {
  public:
   InpaintingObjective(Executor& executor, const InpaintingShape& shape, const PixelMap& map, const float* parameters,

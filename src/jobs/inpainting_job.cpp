@@ -1,0 +1,254 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <zlib.h>
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "io/inpainting_file.hpp"
+#include "jobs/inpainting_file.hpp"
+#include "jobs/results.hpp"
+#include "jobs/training_clock.hpp"
+#include "vida/error.hpp"
+
+namespace vida::jobs {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr const char* kCheckpoint = "checkpoint.safetensors";
+
+/// What a training depends on: its settings and the images.
+std::map<std::string, std::string> identity_of(const io::Config& config, const io::ImageSet& training) {
+  std::map<std::string, std::string> identity;
+  for (const io::Setting* setting : io::settings_of(config.job())) {
+    const std::string section = io::section_of(setting->key);
+    const bool counts = section == "mask" || section == "flow" || section == "train" || section == "classifier" ||
+                        setting->key == "seed" || setting->key == "images.training";
+    if (counts && setting->key != "train.checkpoint" && config.has(setting->key))
+      identity[setting->key] = io::to_toml(config.at(setting->key));
+  }
+  uLong sum = crc32_z(0, training.pixels.data(), training.pixels.size());
+  sum = crc32_z(sum, training.labels.data(), training.labels.size());
+  identity["images"] = fmt::format("{} x {} x {}, CRC-32 {:08x}", training.count, training.rows, training.columns, sum);
+  return identity;
+}
+
+class Seconds {
+ public:
+  double operator()() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// The trainings of one run, with its checkpoint.
+class Trainings {
+ public:
+  Trainings(const Device& device, const io::Config& config, const InpaintingPlan& plan, io::OutputFolder& folder,
+            const Monitor& monitor, Outcome& outcome)
+      : device_(device),
+        plan_(plan),
+        monitor_(monitor),
+        outcome_(outcome),
+        path_(folder.path() / kCheckpoint),
+        every_(config.real("train.checkpoint")),
+        identity_(identity_of(config, plan.training)) {
+    if (!std::filesystem::exists(path_)) return;
+    found_ = io::read_checkpoint(path_, identity_);
+    outcome.notes.push_back(
+        fmt::format("the training went on from step {} of '{}'.", found_->state.step, path_.string()));
+  }
+
+  /// False when it was interrupted.
+  bool classifier(std::vector<double>& parameters) {
+    if (found_) {
+      parameters = classifier_ = found_->classifier_parameters;
+      return true;
+    }
+    const Seconds elapsed;
+    const EpochFit fit = fit_classifier(
+        device_, plan_.training_images(), plan_.classifier, plan_.classifier_options,
+        [&](const EpochStatus& status, const auto&) { return report(status, "classifier steps", elapsed()); });
+    parameters = classifier_ = fit.parameters;
+    seconds.classifier = elapsed();
+    note_flagged(fit, "the classifier", "classifier.step");
+    return fit.finished;
+  }
+
+  EpochFit flow(const PixelMap& map) {
+    const Seconds elapsed;
+    double saved = 0;
+    const auto progress = [&](const EpochStatus& status, const std::function<TrainingState()>& state) {
+      const bool go_on = report(status, "steps", elapsed());
+      if (every_ > 0 && (!go_on || status.step == status.steps || elapsed() - saved >= every_)) {
+        io::write_checkpoint(path_, {identity_, state(), classifier_});
+        saved = elapsed();
+      }
+      return go_on;
+    };
+    EpochFit fit = fit_inpainting(device_, plan_.training_images(), map, plan_.shape, plan_.options, progress,
+                                  found_ ? &found_->state : nullptr);
+    seconds.training = elapsed();
+    note_flagged(fit, "the flow", "train.step");
+    if (!fit.finished && every_ > 0)
+      outcome_.notes.push_back(
+          fmt::format("the training stands in '{}'; the same command goes on from there.", path_.string()));
+    return fit;
+  }
+
+  InpaintingSeconds seconds{kNaN, kNaN, kNaN};
+
+ private:
+  bool report(const EpochStatus& status, const char* unit, double elapsed) {
+    const double share = static_cast<double>(status.step) / static_cast<double>(status.steps);
+    const bool go_on = monitor_(
+        {status.step, status.steps, unit, status.validation, elapsed, elapsed * (1 - share) / std::max(share, 1e-9)});
+    outcome_.interrupted |= !go_on;
+    return go_on;
+  }
+  void note_flagged(const EpochFit& fit, const char* what, const char* setting) {
+    if (fit.flagged_at < 0) return;
+    ++outcome_.flagged;
+    outcome_.notes.push_back(fmt::format(
+        "{}: loss or gradient was not finite at step {}; its weights are the best before that. A smaller {} "
+        "may help.",
+        what, fit.flagged_at, setting));
+  }
+
+  const Device& device_;
+  const InpaintingPlan& plan_;
+  const Monitor& monitor_;
+  Outcome& outcome_;
+  std::filesystem::path path_;
+  double every_;
+  std::map<std::string, std::string> identity_;
+  std::optional<io::Checkpoint> found_;
+  std::vector<double> classifier_;
+};
+
+/// The model of another run; the configuration must describe the same one.
+io::SavedInpainting saved_model(const io::Config& config, const InpaintingPlan& plan) {
+  io::SavedInpainting model = io::read_inpainting(config.text("weights"), "weights");
+  if (model.shape.unknown_pixels() != plan.shape.unknown_pixels() || model.shape.rows != plan.shape.rows ||
+      model.shape.columns != plan.shape.columns)
+    throw InvalidArgument(
+        fmt::format("weights: '{}' was trained for images of {} x {} pixels with a block of {} x {} at row {}, column "
+                    "{}; set mask and data to the same.",
+                    config.text("weights"), model.shape.rows, model.shape.columns, model.shape.block.height,
+                    model.shape.block.width, model.shape.block.top, model.shape.block.left));
+  return model;
+}
+
+nlohmann::ordered_json summarize(const Device& device, const io::Config& config, const InpaintingPlan& plan,
+                                 const io::SavedInpainting& model, const EpochFit& fit, const InpaintingReport& report,
+                                 const InpaintingSeconds& seconds) {
+  auto summary = summary_header(config, device);
+  summary["training_images"] = plan.training.count;
+  summary["test_images"] = plan.test.count;
+  summary["unknown_pixels"] = plan.shape.unknown();
+  summary["parameters"] = std::ssize(model.parameters);
+  summary["steps"] = fit.steps;
+  summary["best_after"] = fit.best_after;
+  summary["bits_per_pixel"] = number(report.bits.value);
+  summary["bits_per_pixel_error"] = number(report.bits.standard_error);
+  summary["psnr"] = number(report.psnr);
+  summary["class_log_loss"] = number(report.log_loss.value);
+  summary["class_log_loss_error"] = number(report.log_loss.standard_error);
+  summary["class_accuracy"] = report.accuracy;
+  summary["coverage_50"] = report.half;
+  summary["coverage_50_nominal"] = report.half_nominal;
+  summary["coverage_90"] = report.most;
+  summary["coverage_90_nominal"] = report.most_nominal;
+  summary["classifier_log_loss"] = number(report.true_log_loss);
+  summary["classifier_accuracy"] = report.true_accuracy;
+  summary["linear_gaussian_bits_per_pixel"] = number(report.linear_bits);
+  summary["linear_gaussian_psnr"] = number(report.linear_psnr);
+  summary["mean_image_psnr"] = number(report.mean_psnr);
+  summary["draws"] = plan.samples;
+  summary["seconds_classifier"] = number(seconds.classifier);
+  summary["seconds_training"] = number(seconds.training);
+  summary["seconds_sampling"] = number(seconds.sampling);
+  summary["draws_per_second"] = number(static_cast<double>(plan.test.count) * plan.samples / seconds.sampling);
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) == 0) summary["peak_memory_bytes"] = usage.ru_maxrss * 1024L;
+  return summary;
+}
+
+void note_weakness(const InpaintingReport& report, Outcome& outcome) {
+  if (!(report.bits.value < report.linear_bits))
+    outcome.notes.push_back(
+        "the flow is no better than a linear-Gaussian law. More train.epochs or images.training may help.");
+  if (std::abs(report.most - report.most_nominal) > 0.05)
+    outcome.notes.push_back(
+        fmt::format("the flow is not calibrated: {:.1f} % of the true pixels lie in their central {:.1f} % intervals. "
+                    "More images.training or train.dropout may help.",
+                    100 * report.most, 100 * report.most_nominal));
+}
+
+}  // namespace
+
+Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
+                       const Monitor& monitor) {
+  InpaintingPlan plan = make_inpainting_plan(config);
+  Outcome outcome;
+  EpochFit fit;
+  InpaintingSeconds seconds{kNaN, kNaN, kNaN};
+  const bool trains = !config.has("weights");
+  const auto model = [&]() -> std::optional<io::SavedInpainting> {
+    if (!trains) {
+      auto saved = saved_model(config, plan);
+      plan.classifier = saved.classifier;
+      return saved;
+    }
+    Trainings trainings(device, config, plan, folder, monitor, outcome);
+    std::vector<double> classifier;
+    if (!trainings.classifier(classifier)) return {};
+    const PixelMap map = make_pixel_map(plan);
+    fit = trainings.flow(map);
+    seconds = trainings.seconds;
+    if (!fit.finished) return {};
+    return io::SavedInpainting{plan.shape, map, fit.parameters, plan.classifier, classifier};
+  }();
+  if (!model) {
+    outcome.usable = false;
+    return outcome;
+  }
+
+  Inpainter inpainter(device, model->shape, model->map, model->parameters, model->classifier,
+                      model->classifier_parameters, plan.options.seed);
+  const Seconds elapsed;
+  auto scores = inpainter.score(plan.test_images(), plan.samples, [&](long done, long images) {
+    const double share = static_cast<double>(done) / static_cast<double>(images);
+    const bool go_on = monitor({done, images, "test images", kNaN, elapsed(), elapsed() * (1 - share) / share});
+    outcome.interrupted |= !go_on;
+    return go_on;
+  });
+  seconds.sampling = elapsed();
+  if (outcome.interrupted) {
+    outcome.usable = false;
+    if (trains && config.real("train.checkpoint") > 0)
+      outcome.notes.push_back("the training is done; the same command goes on from there.");
+    return outcome;
+  }
+  const auto report = report_of(plan, std::move(scores),
+                                classify(device, model->classifier, model->classifier_parameters, plan.test_images()));
+  Array<std::uint8_t, 3> drawn({std::ssize(plan.examples), plan.samples, plan.shape.unknown()});
+  for (long e = 0; e < std::ssize(plan.examples); ++e) {
+    const long image = plan.examples[static_cast<std::size_t>(e)];
+    const auto one = inpainter.sample(plan.test_images().part(image, 1), plan.samples, image);
+    std::copy(one.begin(), one.end(), &drawn(e, 0, 0));
+  }
+  note_weakness(report, outcome);
+  outcome.table = inpainting_table(plan, report, seconds);
+  auto summary = summarize(device, config, plan, *model, fit, report, seconds);
+  summary["interrupted"] = outcome.interrupted;
+  write_inpainting_result(folder.pending("result.nc"), device, config, plan, fit, report, drawn);
+  io::write_inpainting(folder.pending("model.safetensors"), *model);
+  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
+  if (trains) folder.obsolete(kCheckpoint);
+  return outcome;
+}
+
+}  // namespace vida::jobs
