@@ -5,42 +5,18 @@
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
-
 #include "inference/flow_engine.hpp"
 #include "inference/flow_objective.hpp"
 #include "inference/prepared_target.hpp"
-#include "peak.hpp"
+#include "measure.hpp"
 #include "vida/vida.hpp"
 
 namespace {
 
 using namespace vida;
-using Clock = std::chrono::steady_clock;
+using bench::measure;
 
-/// The fastest of the iterations counts: other work on the machine can only slow one.
-template <class Work>
-void measure(benchmark::State& state, const Device& device, double flop, Work work) {
-  double best = 1e9;
-  for (auto _ : state) {
-    const auto start = Clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  const double peak = bench::peak_flops<false>() * device.threads();
-  state.counters["seconds_per_unit"] = best;
-  state.counters["Gflop_per_s"] = 1e-9 * flop / best;
-  state.counters["percent_of_bound"] = 100 * flop / best / peak;
-}
-
-/// The weights of the nets; biases do not count.
-double weights_of(const FlowShape& shape) {
-  double weights = 0;
-  for (const FlowTensor& tensor : flow_tensors(shape))
-    if (tensor.extents.size() == 2) weights += static_cast<double>(tensor.extents[0] * tensor.extents[1]);
-  return weights;
-}
+double weights_of(const FlowShape& shape) { return bench::weights_of(flow_tensors(shape)); }
 
 struct Training {
   Training(const Device& device, const FlowShape& shape, long batch)

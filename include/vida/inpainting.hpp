@@ -59,6 +59,7 @@ struct EpochOptions {
   double clip = 4;             ///< largest norm of a gradient; 0: any
   double input_dropout = 0.2;  ///< of the first hidden layer, which sees the image
   double dropout = 0.1;        ///< of the others
+  int shift = 0;               ///< pixels by which images are shifted at random, at most
   double mean_weight = 4;      ///< in-painting: of the squared error of a mean that the features also have to give
   std::uint64_t seed = 0;
 };

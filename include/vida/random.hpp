@@ -13,7 +13,8 @@ enum class Stream : std::uint32_t {
   training = 5,
   validation = 6,
   dropout = 7,
-  dequantisation = 8
+  dequantisation = 8,
+  augmentation = 9
 };
 
 /// Address of a draw. Philox 4x32-10 (Salmon et al. 2011) maps it to bits; there is no state to carry, so a draw is the

@@ -18,6 +18,7 @@ namespace vida::io {
 namespace {
 
 constexpr const char* kFormat = "vida-flow";
+constexpr const char* kInpainting = "vida-inpainting";
 constexpr const char* kPrefix = "params.layers.";
 constexpr int kLargest = 1 << 20;  // of a number of the shape: what it multiplies to stays far below 2^63
 
@@ -69,12 +70,17 @@ class FlowReader {
   }
 
   SavedFlows read() const {
+    const auto format = file_.metadata.find("format");
     if (names_.empty())
       throw FileError(
           fmt::format("{} holds no tensors of a flow: none is called {}0.scale.0.weight. Give a file that vida wrote, "
                       "or name the weights {}{{i}}.{{scale|shift}}.{{k}}.{{weight|bias}}.",
                       where_, kPrefix, kPrefix));
-    const auto format = file_.metadata.find("format");
+    if (format != file_.metadata.end() && format->second == kInpainting)
+      throw FileError(
+          fmt::format("{} holds an in-painting model, whose context are images. Use it in job \"inpainting\" "
+                      "as weights.",
+                      where_));
     const bool own = format != file_.metadata.end() && format->second == kFormat;
     SavedFlows flows;
     flows.shape = own ? stated_shape() : inferred_shape();

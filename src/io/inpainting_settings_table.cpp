@@ -65,6 +65,7 @@ std::vector<Setting> inpainting_settings_table() {
       number("train.decay", 0.01, "of the weights, decoupled from the gradient", false),
       number("train.input_dropout", 0.2, "of the hidden layer that sees the image", false),
       number("train.dropout", 0.1, "of the other hidden layers", false),
+      whole("train.shift", 0, "pixels by which training images are moved at random, at most", 0),
       number("train.mean_weight", 4, "of the squared error of a mean that the features also have to give", true),
       number("train.checkpoint", 60, "seconds between checkpoints; 0 for none", false),
 

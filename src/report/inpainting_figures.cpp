@@ -116,7 +116,7 @@ Figure training_figure(const io::NetcdfReader& file) {
   }
   figure.commands = place(0.11, 0.97, 0.135, 0.92);
   figure.commands += fmt::format("set xrange [1:{}]\nset logscale x\n", std::max(2L, loss.extent(0)));
-  figure.commands += "set xlabel 'step' offset 0,0.3\nset ylabel 'bits per dimension' offset 0.5,0\n";
+  figure.commands += "set xlabel 'step' offset 0,0.3\nset ylabel 'bits per pixel' offset 0.5,0\n";
   figure.commands += "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\n";
   figure.commands += validated ? "set key at screen 0.97,0.985 right top horizontal samplen 2\n" : "unset key\n";
   figure.commands += fmt::format("plot $loss using 1:2 with lines lw 1.5 lc rgb '{}' title 'training batches'", kBlue);

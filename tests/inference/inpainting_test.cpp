@@ -158,6 +158,24 @@ TEST_P(Inpainting, ATrainingThatWasStoppedGoesOnAsIfItWasNot) {
   }
 }
 
+TEST_P(Inpainting, ShiftsMoveTrainingImagesAndNothingElse) {
+  const Sides sides(160, 6);
+  const InpaintingShape shape = small_shape();
+  const PixelMap map = map_of(sides, shape);
+  EpochOptions options = short_training(2);
+  const EpochFit still = fit_inpainting(device(), sides.view(), map, shape, options);
+  options.shift = 1;
+  const EpochFit moved = fit_inpainting(device(), sides.view(), map, shape, options);
+  EXPECT_NE(moved.losses, still.losses);
+  EXPECT_EQ(fit_inpainting(device(), sides.view(), map, shape, options).parameters, moved.parameters);
+  std::vector<std::uint8_t> blank(sides.pixels.size(), 0);  // a shift leaves nothing of its own behind
+  const ImageView empty{blank, sides.labels, 8, 8};
+  options.shift = 0;
+  const EpochFit none = fit_inpainting(device(), empty, map, shape, options);
+  options.shift = 3;
+  EXPECT_EQ(fit_inpainting(device(), empty, map, shape, options).parameters, none.parameters);
+}
+
 TEST_P(Inpainting, ATrainingRefusesTheStateOfAnother) {
   const Sides sides(160, 6);
   const InpaintingShape shape = small_shape();

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 
+#include "io/flow_file.hpp"
 #include "io/safetensors.hpp"
 #include "messages.hpp"
 #include "scratch.hpp"
@@ -46,6 +47,14 @@ SavedInpainting some_model() {
   for (int i = 0; i < 400; ++i) bytes.push_back(static_cast<std::uint8_t>(i % 3 ? 0 : i * 37 % 256));
   return {shape, PixelMap(bytes, 4), numbers(inpainting_tensors(shape)), classifier,
           numbers(classifier_tensors(classifier))};
+}
+
+TEST(InpaintingFile, IsNotTakenForAFlow) {
+  const fs::path path = scratch("model.safetensors");
+  write_inpainting(path, some_model());
+  EXPECT_THAT(
+      message_of<FileError>([&] { read_flows(path); }),
+      HasSubstr("holds an in-painting model, whose context are images. Use it in job \"inpainting\" as weights."));
 }
 
 TEST(InpaintingFile, ReturnsTheBitsItWasGiven) {

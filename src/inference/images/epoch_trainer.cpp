@@ -1,5 +1,6 @@
 #include "inference/images/epoch_trainer.hpp"
 
+#include <Random123/philox.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,6 +25,32 @@ FlowTrainingOptions adam_options(const EpochOptions& options, long steps) {
   return adam;
 }
 
+struct Shift {
+  int down = 0, right = 0;
+};
+
+/// How far an image is shifted: in each direction the difference of two uniform numbers of 0 .. shift.
+Shift shift_of(const EpochOptions& options, std::uint32_t epoch, std::uint32_t position) {
+  if (options.shift == 0) return {};
+  const r123::Philox4x32::key_type key{
+      {static_cast<std::uint32_t>(options.seed), static_cast<std::uint32_t>(options.seed >> 32)}};
+  const auto bits = r123::Philox4x32{}({{position, epoch, 0, static_cast<std::uint32_t>(Stream::augmentation)}}, key);
+  const auto uniform = [&](std::size_t k) {
+    return static_cast<int>(std::uint64_t{bits[k]} * (static_cast<std::uint64_t>(options.shift) + 1) >> 32);
+  };
+  return {uniform(0) - uniform(1), uniform(2) - uniform(3)};
+}
+
+/// to <- the image moved, with 0 where nothing was.
+void copy_shifted(const ImageView& image, const Shift& shift, std::uint8_t* to) {
+  for (int row = 0; row < image.rows; ++row)
+    for (int column = 0; column < image.columns; ++column) {
+      const int y = row - shift.down, x = column - shift.right;
+      const bool inside = y >= 0 && y < image.rows && x >= 0 && x < image.columns;
+      to[row * image.columns + column] = inside ? image.pixels[count_of(y * image.columns + x)] : 0;
+    }
+}
+
 }  // namespace
 
 void validate(const EpochOptions& options, long images) {
@@ -35,6 +62,7 @@ void validate(const EpochOptions& options, long images) {
   at_least("validation", options.validation, 1);
   at_least("validate_every", options.validate_every, 1);
   at_least("warm_up", options.warm_up, 0);
+  at_least("shift", options.shift, 0);
   if (images < options.validation + options.batch)
     throw InvalidArgument(
         fmt::format("there are {} training images, of which train.validation holds {} out: too few for one train.batch "
@@ -81,9 +109,9 @@ void EpochTrainer::load(long step) {
   const auto epoch = static_cast<std::uint32_t>(step / epoch_steps_);
   const long first = step % epoch_steps_ * options_.batch;
   for (long i = 0; i < options_.batch; ++i) {
-    const long image = kernels::shuffled(options_.seed, epoch, static_cast<std::uint32_t>(first + i),
-                                         static_cast<std::uint32_t>(held_out_));
-    std::copy_n(images_.pixels.begin() + image * images_.size(), images_.size(), pixels_.begin() + i * images_.size());
+    const auto position = static_cast<std::uint32_t>(first + i);
+    const long image = kernels::shuffled(options_.seed, epoch, position, static_cast<std::uint32_t>(held_out_));
+    copy_shifted(images_.part(image, 1), shift_of(options_, epoch, position), pixels_.data() + i * images_.size());
     if (!images_.labels.empty()) labels_[count_of(i)] = images_.labels[count_of(image)];
   }
   objective_.load(pixels_.data(), labels_.data(), options_.batch);
