@@ -162,6 +162,7 @@ struct MixtureCouplingBackward {
 template <class Real>
 struct MixtureCouplingInverse {
   static constexpr int kIterations = 80;
+  static constexpr Real kTolerance = std::numeric_limits<Real>::epsilon();
   CouplingRows<Real> rows;  // prepared
   const int* moved;
   Real* x;           // [d, stride]
@@ -189,7 +190,6 @@ struct MixtureCouplingInverse {
   VIDA_FN Pack solve(const Real* at, Pack y, Pack& log_slope) const {
     using Mixture = LogisticMixture<Pack>;
     constexpr int W = width<Pack, Real>;
-    constexpr Real kTolerance = std::numeric_limits<Real>::epsilon();
     const long step = rows.step(), block = rows.block();
     Pack low = broadcast<Pack>(PackTraits<Pack>::kLargest), high = -low, x = {};
     for (int k = 0; k < rows.components; ++k) {

@@ -1,132 +1,20 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <zlib.h>
 
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "io/inpainting_file.hpp"
 #include "jobs/inpainting_file.hpp"
+#include "jobs/inpainting_trainings.hpp"
 #include "jobs/results.hpp"
-#include "jobs/training_clock.hpp"
 #include "vida/error.hpp"
 
 namespace vida::jobs {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr const char* kCheckpoint = "checkpoint.safetensors";
-
-/// What a training depends on: its settings and the images.
-std::map<std::string, std::string> identity_of(const io::Config& config, const io::ImageSet& training) {
-  std::map<std::string, std::string> identity;
-  for (const io::Setting* setting : io::settings_of(config.job())) {
-    const std::string section = io::section_of(setting->key);
-    const bool counts = section == "mask" || section == "flow" || section == "train" || section == "classifier" ||
-                        setting->key == "seed" || setting->key == "images.training";
-    if (counts && setting->key != "train.checkpoint" && config.has(setting->key))
-      identity[setting->key] = io::to_toml(config.at(setting->key));
-  }
-  uLong sum = crc32_z(0, training.pixels.data(), training.pixels.size());
-  sum = crc32_z(sum, training.labels.data(), training.labels.size());
-  identity["images"] = fmt::format("{} x {} x {}, CRC-32 {:08x}", training.count, training.rows, training.columns, sum);
-  return identity;
-}
-
-class Seconds {
- public:
-  double operator()() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-/// The trainings of one run, with its checkpoint.
-class Trainings {
- public:
-  Trainings(const Device& device, const io::Config& config, const InpaintingPlan& plan, io::OutputFolder& folder,
-            const Monitor& monitor, Outcome& outcome)
-      : device_(device),
-        plan_(plan),
-        monitor_(monitor),
-        outcome_(outcome),
-        path_(folder.path() / kCheckpoint),
-        every_(config.real("train.checkpoint")),
-        identity_(identity_of(config, plan.training)) {
-    if (!std::filesystem::exists(path_)) return;
-    found_ = io::read_checkpoint(path_, identity_);
-    outcome.notes.push_back(
-        fmt::format("the training went on from step {} of '{}'.", found_->state.step, path_.string()));
-  }
-
-  /// False when it was interrupted.
-  bool classifier(std::vector<double>& parameters) {
-    if (found_) {
-      parameters = classifier_ = found_->classifier_parameters;
-      return true;
-    }
-    const Seconds elapsed;
-    const EpochFit fit = fit_classifier(
-        device_, plan_.training_images(), plan_.classifier, plan_.classifier_options,
-        [&](const EpochStatus& status, const auto&) { return report(status, "classifier steps", elapsed()); });
-    parameters = classifier_ = fit.parameters;
-    seconds.classifier = elapsed();
-    note_flagged(fit, "the classifier", "classifier.step");
-    return fit.finished;
-  }
-
-  EpochFit flow(const PixelMap& map) {
-    const Seconds elapsed;
-    double saved = 0;
-    const auto progress = [&](const EpochStatus& status, const std::function<TrainingState()>& state) {
-      const bool go_on = report(status, "steps", elapsed());
-      if (every_ > 0 && (!go_on || status.step == status.steps || elapsed() - saved >= every_)) {
-        io::write_checkpoint(path_, {identity_, state(), classifier_});
-        saved = elapsed();
-      }
-      return go_on;
-    };
-    EpochFit fit = fit_inpainting(device_, plan_.training_images(), map, plan_.shape, plan_.options, progress,
-                                  found_ ? &found_->state : nullptr);
-    seconds.training = elapsed();
-    note_flagged(fit, "the flow", "train.step");
-    if (!fit.finished && every_ > 0)
-      outcome_.notes.push_back(
-          fmt::format("the training stands in '{}'; the same command goes on from there.", path_.string()));
-    return fit;
-  }
-
-  InpaintingSeconds seconds{kNaN, kNaN, kNaN};
-
- private:
-  bool report(const EpochStatus& status, const char* unit, double elapsed) {
-    const double share = static_cast<double>(status.step) / static_cast<double>(status.steps);
-    const bool go_on = monitor_(
-        {status.step, status.steps, unit, status.validation, elapsed, elapsed * (1 - share) / std::max(share, 1e-9)});
-    outcome_.interrupted |= !go_on;
-    return go_on;
-  }
-  void note_flagged(const EpochFit& fit, const char* what, const char* setting) {
-    if (fit.flagged_at < 0) return;
-    ++outcome_.flagged;
-    outcome_.notes.push_back(fmt::format(
-        "{}: loss or gradient was not finite at step {}; its weights are the best before that. A smaller {} "
-        "may help.",
-        what, fit.flagged_at, setting));
-  }
-
-  const Device& device_;
-  const InpaintingPlan& plan_;
-  const Monitor& monitor_;
-  Outcome& outcome_;
-  std::filesystem::path path_;
-  double every_;
-  std::map<std::string, std::string> identity_;
-  std::optional<io::Checkpoint> found_;
-  std::vector<double> classifier_;
-};
 
 /// The model of another run; the configuration must describe the same one.
 io::SavedInpainting saved_model(const io::Config& config, const InpaintingPlan& plan) {
@@ -202,14 +90,14 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
       plan.classifier = saved.classifier;
       return saved;
     }
-    Trainings trainings(device, config, plan, folder, monitor, outcome);
-    std::vector<double> classifier;
-    if (!trainings.classifier(classifier)) return {};
+    InpaintingTrainings trainings(device, config, plan, folder, monitor, outcome);
+    const auto classifier = trainings.classifier();
+    if (!classifier) return {};
     const PixelMap map = make_pixel_map(plan);
     fit = trainings.flow(map);
     seconds = trainings.seconds;
     if (!fit.finished) return {};
-    return io::SavedInpainting{plan.shape, map, fit.parameters, plan.classifier, classifier};
+    return io::SavedInpainting{plan.shape, map, fit.parameters, plan.classifier, *classifier};
   }();
   if (!model) {
     outcome.usable = false;
@@ -247,7 +135,7 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
   write_inpainting_result(folder.pending("result.nc"), device, config, plan, fit, report, drawn);
   io::write_inpainting(folder.pending("model.safetensors"), *model);
   write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
-  if (trains) folder.obsolete(kCheckpoint);
+  if (trains) folder.obsolete(InpaintingTrainings::kCheckpoint);
   return outcome;
 }
 

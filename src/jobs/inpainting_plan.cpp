@@ -47,7 +47,7 @@ EpochOptions training_options(const io::Config& config) {
   options.clip = config.real("train.clip");
   options.input_dropout = config.real("train.input_dropout");
   options.dropout = config.real("train.dropout");
-  options.shift = static_cast<int>(config.integer("train.shift"));
+  options.shift = size_of(config, "train.shift");
   options.mean_weight = config.real("train.mean_weight");
   options.seed = static_cast<std::uint64_t>(config.integer("seed"));
   return options;
