@@ -421,7 +421,7 @@ const std::vector<Workload>& all() {
       {"flow_training_float32", flow_training<float>},
       {"mixture_flow", mixture_flow<double>},
       {"mixture_flow_float32", mixture_flow<float>},
-      {"inpainting_training", inpainting_training},
+      {"inpainting_training", inpainting_training, false},
       {"inpainting_scores", inpainting_scores},
       {"ensemble_teams_float32", [](const Device& d) { return ensemble(d, 7, Precision::float32); }},
   };

@@ -180,8 +180,8 @@ def main(arguments):
         print(__doc__)
         return 2
     paths = [Path(name) for name in arguments[1:]] or [
-        path for path in sorted(Path(__file__).parent.glob("*.nc")) if not path.name.startswith("flow_")
-    ]  # those are reference_flow.py's
+        path for path in sorted(Path(__file__).parent.glob("*.nc")) if "flow_" not in path.name
+    ]  # those are of reference_flow.py and reference_mixture_flow.py
     agree = [check(path) for path in paths]
     print("all values agree" if all(agree) else "VALUES DIFFER")
     return 0 if all(agree) else 1
