@@ -48,8 +48,26 @@ void print_kernels(const char* real) {
   print("KlToReference", real, KlToReference<Real>::scratch_bytes(s));
   print("StandardNormals", real, 0);
   print("GaussianStep", real, GaussianStep<Real>::scratch_bytes(GaussianLayout{.d = kSize, .full = 1}));
-  for (const char* name :
-       {"BiasLeakyRelu", "SampleWeights", "LatentDraws", "AdamControl", "AdamUpdate", "CopyMarked", "SpreadJointDraws"})
+  for (const char* name : {"BiasLeakyRelu",
+                           "SampleWeights",
+                           "LatentDraws",
+                           "AdamControl",
+                           "AdamUpdate",
+                           "CopyMarked",
+                           "SpreadJointDraws",
+                           "Dropout",
+                           "RepeatColumns",
+                           "SelectRows",
+                           "PrepareCoupling",
+                           "MixtureCoupling",
+                           "MixtureCouplingBackward",
+                           "MixtureCouplingInverse",
+                           "SpreadPixels",
+                           "EncodePixels",
+                           "DecodePixels",
+                           "QuantisePixels",
+                           "PixelTally",
+                           "GroupMeans"})
     print(name, real, 0);
   print("AdvanceClock", real, 0, 32);
   print("GradientSquares", real, GradientSquares<Real>::scratch_bytes());
