@@ -14,13 +14,7 @@ struct Images {
   Images() {
     for (std::uint32_t i = 0; i < 256 * 784; ++i) pixels.push_back(static_cast<std::uint8_t>(i * 2654435761u >> 24));
   }
-  PixelMap map(const InpaintingShape& shape) const {
-    std::vector<std::uint8_t> unknown;
-    for (long i = 0; i < 256; ++i)
-      for (const int pixel : shape.unknown_pixels())
-        unknown.push_back(pixels[static_cast<std::size_t>(i * 784 + pixel)]);
-    return PixelMap(unknown, shape.unknown());
-  }
+  PixelMap map(const InpaintingShape& shape) const { return pixel_map_of({pixels, {}, 28, 28}, shape); }
   std::vector<std::uint8_t> pixels;
 };
 

@@ -43,6 +43,9 @@ struct InpaintingShape {
   MixtureFlowShape flow() const;
 };
 
+/// The map of the unknown pixels over these images. Throws InvalidArgument for images of another size than the shape's.
+PixelMap pixel_map_of(const ImageView& images, const InpaintingShape& shape);
+
 /// The parameters in order, named encoder.{k}.{weight|bias}, head.0.{weight|bias}, params.layers.{i}.{k}.{weight|bias}.
 std::vector<FlowTensor> inpainting_tensors(const InpaintingShape& shape);
 

@@ -1,13 +1,25 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
 #include "backend/executor.hpp"
 #include "flow.cuh"
-#include "vida/array.hpp"
+#include "vida/error.hpp"
+#include "vida/flow.hpp"
 
 namespace vida {
+
+/// Samples that a flow works at once. Throws InvalidArgument for a chunk that cuts a shard.
+inline long chunk_of(const FlowOptions& options, const Device& device) {
+  if (options.chunk < 0 || options.chunk % kernels::kFlowShard)
+    throw InvalidArgument(
+        fmt::format("flow.chunk is {}, expected a multiple of {}, or 0.", options.chunk, kernels::kFlowShard));
+  if (options.chunk) return options.chunk;
+  return device.is_cuda() ? 16384 : 512;
+}
 
 /// Turns rows of samples on the host into the columns that engines work on, [problem, width, stride], and back.
 template <class Real>

@@ -31,13 +31,9 @@ class Flow<Real>::Implementation {
       : device_(device),
         shape_(checked(shape)),
         problems_(problems),
-        chunk_(options.chunk),
+        chunk_(chunk_of(options, device)),
         columns_(device.executor()) {
     if (problems < 1) throw InvalidArgument(fmt::format("flow.problems is {}, expected at least 1.", problems));
-    if (chunk_ < 0 || chunk_ % kernels::kFlowShard)
-      throw InvalidArgument(
-          fmt::format("flow.chunk is {}, expected a multiple of {}, or 0.", chunk_, kernels::kFlowShard));
-    if (chunk_ == 0) chunk_ = device.is_cuda() ? 16384 : 512;
     parameters_ = Buffer<Real>(executor(), count_of(problems * parameter_count()));
     parameters_.clear();
   }

@@ -6,6 +6,7 @@
 
 #include "backend/gemm.hpp"
 #include "flow.cuh"
+#include "inference/shard_sums.hpp"
 
 namespace vida {
 namespace {
@@ -49,8 +50,7 @@ template <class Real>
 void FlowEngine<Real>::set_count(long count, long total) {
   count_ = count;
   stride_ = round_up(count, kFlowStride);
-  launch(executor_, {.items = blocks_of(stride_, kFlowShard)},
-         SampleWeights<Real>{weights_.data(), stride_, count_, static_cast<Real>(1.0 / static_cast<double>(total))});
+  fill_weights(executor_, weights_.data(), count_, static_cast<double>(total));
 }
 
 template <class Real>

@@ -27,11 +27,7 @@ template <class Real>
 class MixtureFlow<Real>::Implementation {
  public:
   Implementation(const Device& device, const MixtureFlowShape& shape, const FlowOptions& options)
-      : device_(device), layout_(checked(shape)), chunk_(options.chunk), columns_(device.executor()) {
-    if (chunk_ < 0 || chunk_ % kernels::kFlowShard)
-      throw InvalidArgument(
-          fmt::format("flow.chunk is {}, expected a multiple of {}, or 0.", chunk_, kernels::kFlowShard));
-    if (chunk_ == 0) chunk_ = device.is_cuda() ? 16384 : 512;
+      : device_(device), layout_(checked(shape)), chunk_(chunk_of(options, device)), columns_(device.executor()) {
     parameters_ = Buffer<Real>(executor(), count_of(layout_.size()));
     parameters_.clear();
   }

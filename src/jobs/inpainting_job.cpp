@@ -93,7 +93,7 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
     InpaintingTrainings trainings(device, config, plan, folder, monitor, outcome);
     const auto classifier = trainings.classifier();
     if (!classifier) return {};
-    const PixelMap map = make_pixel_map(plan);
+    const PixelMap map = pixel_map_of(plan.fitted_images(), plan.shape);
     fit = trainings.flow(map);
     seconds = trainings.seconds;
     if (!fit.finished) return {};

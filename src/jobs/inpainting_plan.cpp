@@ -115,15 +115,4 @@ InpaintingPlan make_inpainting_plan(const io::Config& config) {
   return plan;
 }
 
-PixelMap make_pixel_map(const InpaintingPlan& plan) {
-  const auto unknown = plan.shape.unknown_pixels();
-  const ImageView images = plan.fitted_images();
-  std::vector<std::uint8_t> pixels;
-  pixels.reserve(unknown.size() * static_cast<std::size_t>(images.count()));
-  for (long i = 0; i < images.count(); ++i)
-    for (const int pixel : unknown)
-      pixels.push_back(images.pixels[static_cast<std::size_t>(i * images.size() + pixel)]);
-  return PixelMap(pixels, plan.shape.unknown());
-}
-
 }  // namespace vida::jobs

@@ -26,7 +26,4 @@ struct InpaintingPlan {
 /// Reads the images and checks that everything fits together. Throws FileError and InvalidArgument.
 InpaintingPlan make_inpainting_plan(const io::Config& config);
 
-/// The pixel map of the unknown pixels of the images that are not held out.
-PixelMap make_pixel_map(const InpaintingPlan& plan);
-
 }  // namespace vida::jobs

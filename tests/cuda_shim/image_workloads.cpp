@@ -42,13 +42,7 @@ struct Images {
     for (long i = 0; i < count; ++i) labels.push_back(static_cast<std::uint8_t>(i % 5));
   }
   ImageView view() const { return {pixels, labels, 6, 7}; }
-  PixelMap map() const {
-    std::vector<std::uint8_t> unknown;
-    for (long i = 0; i < view().count(); ++i)
-      for (const int pixel : shape.unknown_pixels())
-        unknown.push_back(pixels[static_cast<std::size_t>(i * 42 + pixel)]);
-    return PixelMap(unknown, shape.unknown());
-  }
+  PixelMap map() const { return pixel_map_of(view(), shape); }
 };
 
 EpochOptions few_steps() {

@@ -53,14 +53,6 @@ InpaintingShape small_shape() {
           .components = 3};
 }
 
-PixelMap map_of(const Sides& sides, const InpaintingShape& shape) {
-  std::vector<std::uint8_t> unknown;
-  for (long i = 0; i < sides.view().count(); ++i)
-    for (const int pixel : shape.unknown_pixels())
-      unknown.push_back(sides.pixels[static_cast<std::size_t>(i * sides.view().size() + pixel)]);
-  return PixelMap(unknown, shape.unknown());
-}
-
 EpochOptions short_training(int epochs) {
   EpochOptions options;
   options.epochs = epochs, options.batch = 32, options.validation = 64, options.seed = 3;
@@ -79,7 +71,7 @@ TEST_P(Inpainting, LearnsWhatALinearLawCannot) {
   if (kOnShim && on_cuda()) GTEST_SKIP() << "full-size training; its kernels run in kernels_on_shim_test";
   const Sides training(1200, 1), test(200, 2);
   const InpaintingShape shape = small_shape();
-  const PixelMap map = map_of(training, shape);
+  const PixelMap map = pixel_map_of(training.view(), shape);
   const ClassifierShape classifier{.pixels = 64, .hidden = {16, 8}, .classes = 2};
   const EpochFit fit = fit_inpainting(device(), training.view(), map, shape, short_training(30));
   const EpochFit judge = fit_classifier(device(), training.view(), classifier, short_training(5));
@@ -114,7 +106,8 @@ TEST_P(Inpainting, GradientIsThatOfTheLoss) {
   auto start = initial_inpainting_parameters(shape, 7);
   for (std::size_t i = 0; i < start.size(); ++i) start[i] += 0.05 * std::sin(static_cast<double>(i));
   Buffer<float> parameters(executor, start.size()), gradient(executor, start.size());
-  InpaintingObjective objective(executor, shape, map_of(sides, shape), parameters.data(), gradient.data(), options);
+  InpaintingObjective objective(executor, shape, pixel_map_of(sides.view(), shape), parameters.data(), gradient.data(),
+                                options);
   objective.load(sides.pixels.data(), nullptr, 32);
   ShardSummer<float> sums(executor, 32);
   const auto loss_at = [&](const std::vector<float>& direction, double step) {
@@ -136,7 +129,7 @@ TEST_P(Inpainting, GradientIsThatOfTheLoss) {
 TEST_P(Inpainting, ATrainingThatWasStoppedGoesOnAsIfItWasNot) {
   const Sides sides(160, 6);
   const InpaintingShape shape = small_shape();
-  const PixelMap map = map_of(sides, shape);
+  const PixelMap map = pixel_map_of(sides.view(), shape);
   const EpochOptions options = short_training(4);  // of 3 steps
   const EpochFit whole = fit_inpainting(device(), sides.view(), map, shape, options);
   for (const long stop : {3L, 8L}) {  // after the first epoch, and within the third
@@ -161,7 +154,7 @@ TEST_P(Inpainting, ATrainingThatWasStoppedGoesOnAsIfItWasNot) {
 TEST_P(Inpainting, ShiftsMoveTrainingImagesAndNothingElse) {
   const Sides sides(160, 6);
   const InpaintingShape shape = small_shape();
-  const PixelMap map = map_of(sides, shape);
+  const PixelMap map = pixel_map_of(sides.view(), shape);
   EpochOptions options = short_training(2);
   const EpochFit still = fit_inpainting(device(), sides.view(), map, shape, options);
   options.shift = 1;
@@ -182,7 +175,8 @@ TEST_P(Inpainting, ATrainingRefusesTheStateOfAnother) {
   TrainingState other;
   other.values.resize(3);
   EXPECT_THAT(message_of<InvalidArgument>([&] {
-                fit_inpainting(device(), sides.view(), map_of(sides, shape), shape, short_training(1), {}, &other);
+                fit_inpainting(device(), sides.view(), pixel_map_of(sides.view(), shape), shape, short_training(1), {},
+                               &other);
               }),
               HasSubstr("the training to resume has 3 parameters"));
 }
@@ -190,7 +184,7 @@ TEST_P(Inpainting, ATrainingRefusesTheStateOfAnother) {
 TEST_P(Inpainting, DrawsBelongToTheImageAndNotToItsCompany) {
   const Sides sides(60, 8);
   const InpaintingShape shape = small_shape();
-  const PixelMap map = map_of(sides, shape);
+  const PixelMap map = pixel_map_of(sides.view(), shape);
   auto parameters = initial_inpainting_parameters(shape, 7);
   for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i] += 0.05 * std::sin(static_cast<double>(i));
   Inpainter inpainter(device(), shape, map, parameters, {}, {}, 9);
@@ -216,7 +210,8 @@ TEST(InpaintingOnTheCpu, DoesNotDependOnTheThreads) {
   const Sides sides(160, 6);
   const InpaintingShape shape = small_shape();
   const auto fit = [&](int threads) {
-    return fit_inpainting(Device::cpu(threads), sides.view(), map_of(sides, shape), shape, short_training(2))
+    return fit_inpainting(Device::cpu(threads), sides.view(), pixel_map_of(sides.view(), shape), shape,
+                          short_training(2))
         .parameters;
   };
   EXPECT_EQ(fit(1), fit(3));
@@ -226,7 +221,7 @@ TEST(InpaintingInput, IsRefusedWhereItCannotBe) {
   const Device cpu = Device::cpu(1);
   const Sides sides(160, 6);
   const InpaintingShape shape = small_shape();
-  const PixelMap map = map_of(sides, shape);
+  const PixelMap map = pixel_map_of(sides.view(), shape);
   const auto complaint = [&](const InpaintingShape& s, const EpochOptions& options) {
     return message_of<InvalidArgument>([&] { fit_inpainting(cpu, sides.view(), map, s, options); });
   };

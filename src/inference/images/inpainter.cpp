@@ -69,10 +69,7 @@ class Inpainter::Implementation {
     for (long at = 0; at < images.count(); at += kLikelihoodImages) {
       const ImageView part = images.part(at, std::min<long>(kLikelihoodImages, images.count() - at));
       model.load(part.pixels.data(), part.count());
-      model.encode_context();
-      model.encode_pixels({.seed = seed_, .first = first + at});
-      model.flow.inverse(model.features(1));
-      model.flow.likelihood_terms(nullptr, values.data());
+      model.likelihood({.seed = seed_, .first = first + at}, nullptr, values.data());
       values.download(host.data(), count_of(part.count()));
       for (long i = 0; i < part.count(); ++i)
         result(at + i) = static_cast<double>(host[count_of(i)]) / (shape_.unknown() * std::numbers::ln2);

@@ -74,6 +74,16 @@ void require_images(const InpaintingShape& shape, const ImageView& images) {
   if (images.count() < 1) throw InvalidArgument("there are no images.");
 }
 
+PixelMap pixel_map_of(const ImageView& images, const InpaintingShape& shape) {
+  require_images(shape, images);
+  const auto unknown = shape.unknown_pixels();
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(unknown.size() * count_of(images.count()));
+  for (long i = 0; i < images.count(); ++i)
+    for (const int pixel : unknown) pixels.push_back(images.pixels[count_of(i * images.size() + pixel)]);
+  return PixelMap(pixels, shape.unknown());
+}
+
 InpaintingLayout::InpaintingLayout(const InpaintingShape& shape)
     : encoder{shape.known(), {shape.encoder, shape.features}},
       head{shape.features, {shape.unknown()}},
@@ -157,6 +167,13 @@ void InpaintingModel::encode_pixels(const Dequantisation& draws, double* dequant
                              static_cast<std::uint32_t>(draws.stream), 0, draws.clock});
   launch_lanes(executor_, stride(),
                AddRows<float>{log_slopes_.data(), flow.log_det(), stride(), shape_.unknown(), 1.0f});
+}
+
+void InpaintingModel::likelihood(const Dequantisation& draws, const float* weights, float* values) {
+  encode_context();
+  encode_pixels(draws);
+  flow.inverse(features(1));
+  flow.likelihood_terms(weights, values);
 }
 
 NetworkInput<float> InpaintingModel::features(int samples) const {

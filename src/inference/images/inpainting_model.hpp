@@ -61,6 +61,8 @@ class InpaintingModel {
   /// Unknown pixels to the flow's numbers, the log determinant of the map included; one sample for each image.
   /// `dequantised` [unknown, stride] gets the pixels with their uniforms; null: not wanted.
   void encode_pixels(const Dequantisation& draws, double* dequantised = nullptr);
+  /// values <- -log q of the loaded images in nats, without dropout; `weights` as MixtureFlowEngine takes them.
+  void likelihood(const Dequantisation& draws, const float* weights, float* values);
   /// to[j, image] = scale byte + shift of the unknown pixels, or of the known ones.
   void spread(bool unknown, float* to, float scale, float shift);
 

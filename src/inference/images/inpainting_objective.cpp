@@ -51,11 +51,9 @@ void InpaintingObjective::differentiate(const DropoutDraws& draws) {
 }
 
 double InpaintingObjective::loss_sum(long first) {
-  model_.encode_context();
-  model_.encode_pixels({.seed = options_.seed, .stream = Stream::validation, .first = first});
-  model_.flow.inverse(model_.features(1));
   fill_weights(model_.executor(), weights_.data(), model_.images(), 1.0);
-  model_.flow.likelihood_terms(weights_.data(), values_.data());
+  model_.likelihood({.seed = options_.seed, .stream = Stream::validation, .first = first}, weights_.data(),
+                    values_.data());
   return sums_.total(values_.data(), model_.images());
 }
 
