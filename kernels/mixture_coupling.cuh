@@ -24,6 +24,15 @@ struct CouplingRows {
 
   VIDA_BOTH long step() const { return moved * stride; }        // from one component to the next
   VIDA_BOTH long block() const { return components * step(); }  // from logits to means to r
+
+  /// function(moved coordinate, column) for every pack of the coordinates of an item, a block of kFlowRows.
+  template <class Pack, class Team, class Function>
+  VIDA_FN void for_packs(Team team, long item, Function function) const {
+    constexpr int W = width<Pack, Real>;
+    const int first = static_cast<int>(item) * kFlowRows;
+    const int count = moved - first < kFlowRows ? moved - first : kFlowRows;
+    for_pairs(team, count, static_cast<int>(stride / W), [&](int r, int c) { function(first + r, long{c} * W); });
+  }
 };
 
 /// Makes of a net's output what the maps need: o becomes its tanh, the logits log w, and r the rate exp(-s).
@@ -35,12 +44,9 @@ struct PrepareCoupling {
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
     constexpr Real kLimit = Real(kMixtureScaleLimit);
-    const int first = static_cast<int>(item) * kFlowRows;
-    const int count = rows.moved - first < kFlowRows ? rows.moved - first : kFlowRows;
-    for_pairs(team, count, static_cast<int>(rows.stride / W), [&](int r, int c) {
-      Real* o = rows.values + (first + r) * rows.stride + c * W;
+    rows.template for_packs<Pack>(team, item, [&](int j, long column) {
+      Real* o = rows.values + j * rows.stride + column;
       store(o, pack_tanh(load<Pack>(o)));
       Real* w = o + 2 * rows.step();
       Pack largest = broadcast<Pack>(-PackTraits<Pack>::kLargest), total = {};
@@ -71,12 +77,9 @@ struct MixtureCoupling {
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
-    const int first = static_cast<int>(item) * kFlowRows;
-    const int count = rows.moved - first < kFlowRows ? rows.moved - first : kFlowRows;
-    for_pairs(team, count, static_cast<int>(rows.stride / W), [&](int r, int c) {
-      const long at = (first + r) * rows.stride + c * W;
-      Real* const here = x + moved[first + r] * rows.stride + c * W;
+    rows.template for_packs<Pack>(team, item, [&](int j, long column) {
+      const long at = j * rows.stride + column;
+      Real* const here = x + moved[j] * rows.stride + column;
       const Pack old = load<Pack>(here), b = rows.scale_limit * load<Pack>(rows.values + at);
       const Pack a = load<Pack>(rows.values + rows.step() + at);
       Pack y = old, slope = b;
@@ -111,14 +114,11 @@ struct MixtureCouplingBackward {
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
-    const int first = static_cast<int>(item) * kFlowRows;
-    const int count = rows.moved - first < kFlowRows ? rows.moved - first : kFlowRows;
-    for_pairs(team, count, static_cast<int>(rows.stride / W), [&](int r, int c) {
-      const long at = (first + r) * rows.stride + c * W;
+    rows.template for_packs<Pack>(team, item, [&](int j, long column) {
+      const long at = j * rows.stride + column;
       Real *const o = rows.values + at, *const a = o + rows.step();
-      Real* const slope = gradient + moved[first + r] * rows.stride + c * W;
-      const Pack weight = load<Pack>(weights + c * W), x = load<Pack>(before + at), g = load<Pack>(slope);
+      Real* const slope = gradient + moved[j] * rows.stride + column;
+      const Pack weight = load<Pack>(weights + column), x = load<Pack>(before + at), g = load<Pack>(slope);
       const Pack t = load<Pack>(o), e = pack_exp(rows.scale_limit * t), passed = g * e;
       Pack y = x, to_x = passed;
       if (rows.components) mixture(a + rows.step(), x, passed, weight, y, to_x);
@@ -171,12 +171,9 @@ struct MixtureCouplingInverse {
   template <class Team>
   VIDA_FN void operator()(Team team, long item) const {
     using Pack = typename Team::template Pack<Real>;
-    constexpr int W = width<Pack, Real>;
-    const int first = static_cast<int>(item) * kFlowRows;
-    const int count = rows.moved - first < kFlowRows ? rows.moved - first : kFlowRows;
-    for_pairs(team, count, static_cast<int>(rows.stride / W), [&](int r, int c) {
-      const long at = (first + r) * rows.stride + c * W;
-      Real* const here = x + moved[first + r] * rows.stride + c * W;
+    rows.template for_packs<Pack>(team, item, [&](int j, long column) {
+      const long at = j * rows.stride + column;
+      Real* const here = x + moved[j] * rows.stride + column;
       const Pack b = rows.scale_limit * load<Pack>(rows.values + at);
       const Pack y = (load<Pack>(here) - load<Pack>(rows.values + rows.step() + at)) * pack_exp(-b);
       Pack slope = b;
