@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "vida/checkpoint.hpp"
 #include "vida/filter.hpp"
 
 namespace vida {
@@ -98,11 +99,13 @@ void validate(std::span<const FilterProblem> problems, std::span<const Assimilat
 
 /// Runs every filter over its data, as one batch. A run's result depends on its problem, settings and seed alone: the
 /// same bits alone and in any batch. Problems may differ in everything; those of one shape and runs of one method and
-/// size work side by side. Throws InvalidArgument for bad settings, OutOfMemory when a single run does not fit.
+/// size work side by side. `checkpoints` may be null; a state holds every result so far. Throws InvalidArgument for bad
+/// settings, OutOfMemory when a single run does not fit.
 std::vector<AssimilationResult> assimilate(const Device& device, std::span<const FilterProblem> problems,
                                            std::span<const AssimilationRun> runs,
                                            const AssimilationOptions& options = {},
-                                           const AssimilationProgressFunction& progress = {});
+                                           const AssimilationProgressFunction& progress = {},
+                                           Checkpoints* checkpoints = nullptr);
 
 /// Time means of one run after a burn-in.
 struct AssimilationSummary {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "vida/checkpoint.hpp"
 #include "vida/filter.hpp"
 #include "vida/lorenz96.hpp"
 
@@ -42,7 +43,8 @@ struct EnsembleStatistics {
 using EnsembleProgress = std::function<bool(double)>;
 
 /// Throws InvalidArgument for sizes that are not positive. The statistics do not depend on chunk, threads or limits.
+/// `checkpoints` may be null; a state holds the members of the chunk at work.
 EnsembleStatistics integrate_ensemble(const Device& device, const EnsembleOptions& options,
-                                      const EnsembleProgress& progress = {});
+                                      const EnsembleProgress& progress = {}, Checkpoints* checkpoints = nullptr);
 
 }  // namespace vida

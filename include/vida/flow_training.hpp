@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "vida/checkpoint.hpp"
 #include "vida/filter.hpp"
 #include "vida/flow.hpp"
 #include "vida/gaussian_vi.hpp"
@@ -65,18 +66,19 @@ using FlowTrainingProgress = std::function<bool(const FlowTrainingStatus&)>;
 /// Transport variational inference: one flow for each posterior pi~(u; observations[i]), trained by reverse KL, all at
 /// once; no problem influences another. observations: [problem, p] ([1, 0] for a target without data). shape.dimension
 /// must be the target's, shape.context 0. Losses are -ELBO. Throws InvalidArgument for shapes, NaN, and options that
-/// cannot be.
+/// cannot be. `checkpoints` may be null.
 ///
 /// Device memory of a problem: 6 parameter vectors, `steps` losses and the activations of `draws` samples (Flow).
 std::vector<FlowFit> fit_flow(const Device& device, const Target& target, const Matrix& observations,
                               const FlowShape& shape, const FlowTrainingOptions& options = {},
-                              const FlowTrainingProgress& progress = {});
+                              const FlowTrainingProgress& progress = {}, Checkpoints* checkpoints = nullptr);
 
 /// Amortised inference: one flow q(u | y), trained by forward KL on new draws (u, y) of the joint law in every step.
 /// shape.context must be the target's number of observations. Losses are -log q, in nats. The mean and the deviation of
 /// y in a pilot batch standardise the context; they are folded into the first weights, so that the result takes y as it
 /// is.
 FlowFit fit_amortized_flow(const Device& device, const Target& target, const FlowShape& shape,
-                           const FlowTrainingOptions& options = {}, const FlowTrainingProgress& progress = {});
+                           const FlowTrainingOptions& options = {}, const FlowTrainingProgress& progress = {},
+                           Checkpoints* checkpoints = nullptr);
 
 }  // namespace vida

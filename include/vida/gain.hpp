@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "vida/checkpoint.hpp"
 #include "vida/filter.hpp"
 #include "vida/optimizer.hpp"
 
@@ -134,9 +135,11 @@ struct LearnGainResult {
   double seconds_per_iteration = 0;
 };
 
-/// Learns one gain per run by gradient descent or Adam on the objective. Runs never influence each other.
+/// Learns one gain per run by gradient descent or Adam on the objective. Runs never influence each other. `checkpoints`
+/// may be null; a call that goes on tells `progress` of the iterations that were left.
 LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> problems, std::span<const GainRun> runs,
-                           const LearnGainOptions& options, const GainProgressFunction& progress = {});
+                           const LearnGainOptions& options, const GainProgressFunction& progress = {},
+                           Checkpoints* checkpoints = nullptr);
 
 /// K_0 = scale * H'.
 Matrix scaled_transpose(const Matrix& observation_operator, double scale);

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "vida/checkpoint.hpp"
 #include "vida/filter.hpp"
 #include "vida/target.hpp"
 
@@ -47,9 +48,11 @@ using FitProgress = std::function<bool(double share)>;
 
 /// Fits one Gaussian to each posterior pi~(u; observations[i]) by stochastic or exact gradient descent on -ELBO, all
 /// problems at once; no problem influences another. observations: [problem, p] (for a target without data [1, 0]).
-/// Starts at N(0, I). Throws InvalidArgument for shapes, NaN in an observation, and counts that are not positive.
+/// Starts at N(0, I). `checkpoints` may be null. Throws InvalidArgument for shapes, NaN in an observation, and counts
+/// that are not positive.
 std::vector<GaussianFit> fit_gaussian(const Device& device, const Target& target, const Matrix& observations,
-                                      const GaussianViOptions& options = {}, const FitProgress& progress = {});
+                                      const GaussianViOptions& options = {}, const FitProgress& progress = {},
+                                      Checkpoints* checkpoints = nullptr);
 
 /// -ELBO at q = N(mean, factor factor'), with the expectation over given points z of equal weight, and its gradient.
 struct GaussianLoss {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 
+#include "vida/checkpoint.hpp"
 #include "vida/flow_training.hpp"
 #include "vida/mixture_flow.hpp"
 #include "vida/pixel_map.hpp"
@@ -67,33 +68,23 @@ struct EpochOptions {
   std::uint64_t seed = 0;
 };
 
-/// Everything that a training needs to go on as if it had not stopped.
-struct TrainingState {
-  long step = 0;
-  std::vector<float> values, best, last_good, first, second, losses;
-  std::vector<double> validation, validated_after;
-  double best_loss = 0;
-  long best_after = 0;
-  long flagged_at = -1;
-};
-
 struct EpochFit {
   std::vector<double> parameters;
   std::vector<double> losses;  ///< of each step
   std::vector<double> validation, validated_after;
-  long steps = 0;        ///< taken
+  long steps = 0;        ///< taken, those before a checkpoint too
   long best_after = 0;   ///< steps that led to `parameters`
   long flagged_at = -1;  ///< step whose loss or gradient was not finite: where it ended
   bool finished = true;  ///< false: `progress` stopped it
 };
 
-/// Hears from a training and may stop it by returning false; `state` gives what a later call needs to go on.
+/// Hears from a training and may stop it by returning false.
 struct EpochStatus {
   long step = 0, steps = 0;
   double validation = 0;  ///< latest loss on the images held out; NaN before the first
   bool epoch_ended = false;
 };
-using EpochProgress = std::function<bool(const EpochStatus&, const std::function<TrainingState()>& state)>;
+using EpochProgress = std::function<bool(const EpochStatus&)>;
 
 /// Trains q on the images by forward KL: the mean over images of -log q of the unknown pixels, dequantised anew in
 /// every step, in bits for each pixel. Throws InvalidArgument for images of another size than the shape's, and for
@@ -101,7 +92,7 @@ using EpochProgress = std::function<bool(const EpochStatus&, const std::function
 /// host.
 EpochFit fit_inpainting(const Device& device, const ImageView& images, const PixelMap& map,
                         const InpaintingShape& shape, const EpochOptions& options, const EpochProgress& progress = {},
-                        const TrainingState* resume = nullptr);
+                        Checkpoints* checkpoints = nullptr);
 
 /// A classifier of whole images: a network with two hidden layers and softmax.
 struct ClassifierShape {
@@ -112,7 +103,8 @@ struct ClassifierShape {
 std::vector<FlowTensor> classifier_tensors(const ClassifierShape& shape);
 /// Trains it by cross entropy, in nats. Throws InvalidArgument for labels that are missing or not below `classes`.
 EpochFit fit_classifier(const Device& device, const ImageView& images, const ClassifierShape& shape,
-                        const EpochOptions& options, const EpochProgress& progress = {});
+                        const EpochOptions& options, const EpochProgress& progress = {},
+                        Checkpoints* checkpoints = nullptr);
 /// Probabilities [image, class].
 Matrix classify(const Device& device, const ClassifierShape& shape, std::span<const double> parameters,
                 const ImageView& images);

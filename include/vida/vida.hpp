@@ -2,6 +2,7 @@
 
 #include "vida/array.hpp"
 #include "vida/assimilation.hpp"
+#include "vida/checkpoint.hpp"
 #include "vida/device.hpp"
 #include "vida/diagnostics.hpp"
 #include "vida/dynamics.hpp"

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
+#include "cli/log.hpp"
 #include "vida/error.hpp"
 
 namespace vida::cli {
@@ -18,7 +17,7 @@ Device open_device(const DeviceOptions& options) {
   }();
   if (options.name != "auto" || device.is_cuda()) return device;
   const CudaStatus cuda = cuda_status();
-  if (cuda.built) fmt::print(stderr, "vida: {}; running on the CPU\n", cuda.reason);
+  if (cuda.built) log().warning(fmt::format("{}; running on the CPU.", cuda.reason));
   return device;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/interrupt.hpp"
+#include "cli/log.hpp"
 #include "io/flow_file.hpp"
 #include "vida/error.hpp"
 #include "vida/version.hpp"
@@ -97,14 +98,15 @@ TableOutcome for_table_parts(const ChosenFlow& flow, long count, const std::func
 int finish(const FlowCommandOptions& options, OutputFile& output, io::NetcdfWriter& file, const TableOutcome& outcome,
            long values, const std::string& what) {
   if (outcome.signal) {
-    fmt::print(stderr, "vida: interrupted; nothing was written.\n");
+    log().warning("interrupted; nothing was written.");
     return 128 + outcome.signal;
   }
   file.close();
   output.commit();
   if (outcome.not_finite)
-    fmt::print(stderr, "vida: {} of {} log densities are not finite: the points are not, or lie too far out{}.\n",
-               outcome.not_finite, values, options.precision == "float32" ? "; try --precision float64" : "");
+    log().warning(fmt::format("{} of {} log densities are not finite: the points are not, or lie too far out{}.",
+                              outcome.not_finite, values,
+                              options.precision == "float32" ? "; try --precision float64" : ""));
   if (!options.quiet) fmt::print("{} {} are in {}\n", values, what, options.out);
   return outcome.not_finite ? kFlagged : kFinished;
 }

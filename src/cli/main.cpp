@@ -25,13 +25,26 @@ void define_device(CLI::App& app, vida::DeviceOptions& device) {
 
 void define_run(CLI::App& app, vida::cli::RunOptions& options) {
   app.add_option("config", options.config, "configuration; 'vida init learn-gain' prints one")
-      ->required()
       ->type_name("CONFIG.toml");
   app.add_option("--set", options.settings, "replace one setting; may be given several times")
       ->type_name("SECTION.KEY=VALUE")
       ->expected(1)
       ->take_all();
-  app.add_option("--out", options.out, "folder for the results (runs/<name of the configuration>)")->type_name("DIR");
+  auto* out = app.add_option("--out", options.out, "folder for the results (runs/<name of the configuration>)")
+                  ->type_name("DIR");
+  app.add_option("--resume", options.resume,
+                 "go on with the run of this folder where it was stopped, with the same result as if it had not been; "
+                 "with CONFIG.toml also begin it, where the folder holds nothing yet")
+      ->type_name("DIR")
+      ->excludes(out);
+  app.add_option("--checkpoint", options.checkpoint.seconds,
+                 "seconds of work between checkpoints; 0: only when interrupted (60)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("SECONDS");
+  app.add_option("--checkpoint-steps", options.checkpoint.steps,
+                 "also a checkpoint after so many steps at which the job can be left; 0: not by count (0)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
   define_device(app, options.device);
   app.add_flag("--force", options.force, "replace a result that is already there");
   app.add_flag("--quiet", options.quiet, "no progress and no table; errors are still reported");
@@ -80,7 +93,8 @@ int command(int argc, char** argv) {
   app.footer(
       "Start with: vida init learn-gain > gain.toml && vida run gain.toml\n"
       "Exit codes: 0 finished, 1 nothing usable, 2 usage or configuration, 3 finished with flagged problems,\n"
-      "            130 or 143 interrupted (results so far are written).");
+      "            130 or 143 interrupted: the results so far are written where there are some, and\n"
+      "            'vida run --resume DIR' goes on.");
 
   vida::cli::RunOptions run_options;
   auto* run = app.add_subcommand("run", "run the job that a configuration describes");

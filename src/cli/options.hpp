@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "jobs/run_checkpoint.hpp"
 #include "vida/device.hpp"
 
 namespace vida::cli {
@@ -21,6 +22,8 @@ struct RunOptions {
   std::filesystem::path config;
   std::vector<std::string> settings;  ///< section.key=value
   std::string out;
+  std::string resume;  ///< folder of a run to go on with; empty: a new run
+  jobs::CheckpointOptions checkpoint;
   DeviceOptions device;
   bool force = false, quiet = false;
 };

@@ -1,57 +1,128 @@
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "cli/device.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/log.hpp"
 #include "cli/options.hpp"
 #include "cli/progress.hpp"
 #include "io/config.hpp"
 #include "io/files.hpp"
 #include "jobs/job.hpp"
+#include "jobs/run_checkpoint.hpp"
 #include "report/figures.hpp"
+#include "vida/error.hpp"
 
 namespace vida::cli {
 namespace {
 
 void draw_figures(const std::filesystem::path& folder) {
   const auto figures = report::write_figures(folder);
-  if (!figures.warning.empty()) fmt::print(stderr, "vida: {}\n", figures.warning);
+  if (!figures.warning.empty()) log().warning(figures.warning);
 }
 
-int finish(const RunOptions& options, const jobs::Outcome& outcome, io::OutputFolder& folder, bool draw, int signal) {
-  for (const auto& note : outcome.notes) fmt::print(stderr, "vida: {}\n", note);
-  if (!outcome.usable) {
-    fmt::print(stderr, "vida: {}\n",
-               outcome.interrupted ? "interrupted before there was a result." : "there is nothing usable to write.");
-    return signal ? 128 + signal : static_cast<int>(kNothingUsable);
+int finish(const RunOptions& options, const jobs::Outcome& outcome, io::OutputFolder& folder,
+           const jobs::RunCheckpoint& checkpoint, bool draw, int signal) {
+  const std::string path = folder.path().string();
+  const bool goes_on = outcome.interrupted && checkpoint.safe();
+  for (const auto& note : outcome.notes) log().warning(note);
+  if (outcome.usable) {
+    if (!outcome.interrupted) folder.obsolete(jobs::RunCheckpoint::kFile);
+    folder.commit();
+    if (draw) draw_figures(folder.path());
+    if (!options.quiet) fmt::print("{}results are in {}\n", outcome.table, path);
+  } else if (!outcome.interrupted) {
+    log().error("there is nothing usable to write.");
+    checkpoint.remove();
   }
-  folder.commit();
-  if (draw) draw_figures(folder.path());
-  if (!options.quiet) fmt::print("{}results are in {}\n", outcome.table, folder.path().string());
   if (outcome.interrupted)
-    fmt::print(stderr, "vida: interrupted; the results so far are in {}\n", folder.path().string());
+    log().warning(fmt::format("interrupted{}.{}", outcome.usable ? "; the results so far are in " + path : "",
+                              goes_on ? fmt::format(" 'vida run --resume {}' goes on.", path) : ""));
   if (outcome.interrupted && signal) return 128 + signal;
+  if (!outcome.usable) return kNothingUsable;
   return outcome.flagged > 0 ? kFlagged : kFinished;
+}
+
+/// What is to be run, and where.
+struct Assignment {
+  io::ConfigSource source;
+  std::string out;
+  bool replace = false;
+  std::optional<io::Checkpoint> found;
+};
+
+bool holds(const std::string& folder, const char* file) {
+  std::error_code error;
+  return std::filesystem::exists(std::filesystem::path(folder) / file, error);
+}
+
+/// A run to go on with; none when it is finished.
+std::optional<Assignment> assignment_of_resumed(const RunOptions& options) {
+  const std::string& folder = options.resume;
+  auto found = jobs::RunCheckpoint::in(folder);
+  if (!found) {
+    if (holds(folder, "summary.json")) return {};
+    if (!options.config.empty())
+      return Assignment{io::config_source(options.config, options.settings), folder, false, {}};
+    throw FileError(
+        fmt::format("--resume '{0}': the folder holds no {1}. Name the folder of a run that was stopped, or "
+                    "the configuration, too, to begin one there: vida run CONFIG.toml --resume {0}",
+                    folder, jobs::RunCheckpoint::kFile));
+  }
+  if (options.config.empty() && !options.settings.empty())
+    throw InvalidArgument(
+        fmt::format("--resume {}: --set changes the run. Leave it out, or name the configuration as well, to see what "
+                    "differs.",
+                    folder));
+  auto source = options.config.empty() ? jobs::RunCheckpoint::source_of(*found)
+                                       : io::config_source(options.config, options.settings);
+  return Assignment{std::move(source), folder, true, std::move(found)};
+}
+
+Assignment assignment_of(const RunOptions& options) {
+  if (options.config.empty())
+    throw InvalidArgument("vida run needs a configuration, or --resume DIR. 'vida init learn-gain' prints one.");
+  std::string out = options.out;
+  if (out.empty()) out = (std::filesystem::path("runs") / options.config.stem()).string();
+  if (!options.force && holds(out, jobs::RunCheckpoint::kFile))
+    throw FileError(
+        fmt::format("--out '{0}' holds the checkpoint of a run that was stopped. Go on with it by 'vida run "
+                    "--resume {0}', or add --force to begin anew.",
+                    out));
+  return {io::config_source(options.config, options.settings), out, options.force, {}};
 }
 
 }  // namespace
 
 int run(const RunOptions& options) {
-  const io::Config config = io::load_config(options.config, options.settings);
-  std::string out = options.out;
-  if (out.empty()) out = (std::filesystem::path("runs") / options.config.stem()).string();
+  std::optional<Assignment> work = options.resume.empty() ? assignment_of(options) : assignment_of_resumed(options);
+  if (!work) {
+    if (!options.quiet) fmt::print("{} holds a finished run; there is nothing to go on with.\n", options.resume);
+    return kFinished;
+  }
+  const io::Config config = io::load_config(work->source);
 
   const InterruptGuard guard;
   const Device device = open_device(options.device);
-  io::OutputFolder folder(out, options.force);
+  io::OutputFolder folder(work->out, work->replace);
   ProgressLine progress(options.quiet);
+  const auto warn = [&](const std::string& text) {
+    progress.finish();
+    log().warning(text);
+  };
+  jobs::RunCheckpoint checkpoint(folder, work->source, config, device, options.checkpoint, std::move(work->found),
+                                 warn);
+  if (checkpoint.resumed() && !options.quiet)
+    log().info(fmt::format("the run in {} goes on after {}.", work->out, duration_text(checkpoint.seconds_before())));
   const auto monitor = [&](const jobs::Status& status) {
     progress.show(status);
     return InterruptGuard::signal() == 0;
   };
-  const auto outcome = jobs::run_job(device, config, folder, monitor);
+  const auto outcome = jobs::run_job(device, config, folder, monitor, checkpoint);
   progress.finish();
   const bool draw = config.job() != "evaluate-gain";  // that result is numbers
-  return finish(options, outcome, folder, draw, InterruptGuard::signal());
+  return finish(options, outcome, folder, checkpoint, draw, InterruptGuard::signal());
 }
 
 }  // namespace vida::cli

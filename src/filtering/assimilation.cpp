@@ -145,26 +145,41 @@ void validate_observed(const FilterProblem& problem, long index) {
 /// Counts run-cycles for the caller's progress function.
 class Clock {
  public:
-  Clock(const AssimilationProgressFunction& progress, long total) : progress_(progress) { now_.total = total; }
+  /// `before`: done by an earlier call.
+  Clock(const AssimilationProgressFunction& progress, long before, long total) : progress_(progress), before_(before) {
+    now_.done = before, now_.total = total;
+  }
 
   bool advance(long run_cycles) {
     now_.done += run_cycles;
     now_.elapsed_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     now_.remaining_seconds = now_.elapsed_seconds * static_cast<double>(now_.total - now_.done) /
-                             static_cast<double>(std::max(now_.done, 1L));
+                             static_cast<double>(std::max(now_.done - before_, 1L));
     return !progress_ || progress_(now_);
   }
+  long done() const { return now_.done; }
 
  private:
   const AssimilationProgressFunction& progress_;
+  long before_;
   AssimilationProgress now_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+void name_results(Archive& archive, std::vector<AssimilationResult>& results) {
+  using R = AssimilationResult;
+  archive.each("scores", results, &R::scores), archive.each("forecast_mean", results, &R::forecast_mean);
+  archive.each("analysis_mean", results, &R::analysis_mean);
+  archive.each("analysis_spread", results, &R::analysis_spread);
+  archive.each("ranks", results, &R::ranks), archive.each("members", results, &R::members);
+  archive.each("covariance", results, &R::covariance);
+  archive.each("failed_at", results, &R::failed_at), archive.each("run_seconds", results, &R::seconds);
+}
+
 template <class Real>
 std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<const FilterProblem> problems,
                                               std::span<const AssimilationRun> runs, const AssimilationOptions& options,
-                                              const AssimilationProgressFunction& progress) {
+                                              const AssimilationProgressFunction& progress, Checkpoints* checkpoints) {
   using Key = std::tuple<ProblemClass, std::string, int>;
   std::map<Key, std::vector<long>> groups;
   long total = 0;
@@ -175,11 +190,38 @@ std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<co
         static_cast<long>(i));
     total += problem.data.y.extent(0);
   }
-  Clock clock(progress, total);
   std::vector<AssimilationResult> results(runs.size());
+  long done = 0, groups_done = 0;
+  FilterPlace place;
+  const auto name_state = [&](Archive& archive) {
+    archive("done", done), archive("groups_done", groups_done);
+    archive("first", place.first), archive("together", place.together);
+    name_results(archive, results);
+  };
+  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
+  if (!found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
+  Clock clock(progress, done, total);
+  PartOfCheckpoints chunk(checkpoints, found, "chunk", name_state);
+  const FilterListener listener{[&](long run_cycles) {
+                                  const bool going = clock.advance(run_cycles);
+                                  done = clock.done();
+                                  return going;
+                                },
+                                chunk,
+                                [&](bool going) {
+                                  if (checkpoints && (!going || checkpoints->due()))
+                                    checkpoints->keep(saved(name_state));
+                                }};
+  long number = 0;
   for (const auto& [key, indices] : groups) {
+    if (number++ < groups_done) continue;
     FilterGroup<Real> group(device, problems, runs, indices, options);
-    if (!group.run([&](long run_cycles) { return clock.advance(run_cycles); }, results)) break;
+    if (!group.run(place, listener, results)) break;
+    ++groups_done;
+    place = {};
   }
   return results;
 }
@@ -195,12 +237,13 @@ void validate(std::span<const FilterProblem> problems, std::span<const Assimilat
 
 std::vector<AssimilationResult> assimilate(const Device& device, std::span<const FilterProblem> problems,
                                            std::span<const AssimilationRun> runs, const AssimilationOptions& options,
-                                           const AssimilationProgressFunction& progress) {
+                                           const AssimilationProgressFunction& progress, Checkpoints* checkpoints) {
   validate(problems, runs);
   if (options.crps_every < 0)
     throw InvalidArgument(fmt::format("crps_every is {}, expected 0 or more cycles.", options.crps_every));
-  return options.precision == Precision::float32 ? assimilate_as<float>(device, problems, runs, options, progress)
-                                                 : assimilate_as<double>(device, problems, runs, options, progress);
+  return options.precision == Precision::float32
+             ? assimilate_as<float>(device, problems, runs, options, progress, checkpoints)
+             : assimilate_as<double>(device, problems, runs, options, progress, checkpoints);
 }
 
 }  // namespace vida

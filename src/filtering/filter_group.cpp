@@ -100,7 +100,8 @@ void FilterGroup<Real>::refuse_size(std::size_t needed) const {
 }
 
 template <class Real>
-bool FilterGroup<Real>::run(const std::function<bool(long)>& advanced, std::vector<AssimilationResult>& results) {
+bool FilterGroup<Real>::run(FilterPlace& place, const FilterListener& listener,
+                            std::vector<AssimilationResult>& results) {
   const std::size_t limit = device_.memory_limit(), scratch = entry_.scratch_bytes(shape_);
   const std::size_t needed = scratch + run_bytes() + cycle_bytes();
   if (needed > limit) refuse_size(needed);
@@ -109,14 +110,16 @@ bool FilterGroup<Real>::run(const std::function<bool(long)>& advanced, std::vect
   const std::size_t teams =
       std::min<std::size_t>(static_cast<std::size_t>(device_.executor().concurrent_teams()), indices_.size()) * scratch;
   const std::size_t room = limit > teams ? limit - teams : 0;
-  const auto together = std::clamp<long>(static_cast<long>(room / each), 1, static_cast<long>(indices_.size()));
-  for (long first = 0; first < static_cast<long>(indices_.size()); first += together) {
-    const long count = std::min(together, static_cast<long>(indices_.size()) - first);
-    std::vector<long> chunk;
-    for (long i = 0; i < count; ++i) chunk.push_back(first + i);
-    if (!run_chunk(chunk, cycles, advanced, results)) return false;
+  const auto all = static_cast<long>(indices_.size());
+  const auto fits = std::clamp<long>(static_cast<long>(room / each), 1, all);
+  bool going = true;
+  while (going && place.first < all) {
+    if (place.together == 0) place.together = std::min(fits, all - place.first);
+    if (!run_chunk(place, cycles, listener, results, going)) return false;
+    place = {place.first + place.together, 0};
+    listener.chunk_finished(going);
   }
-  return true;
+  return going;
 }
 
 /// What the cycles of one launch leave, in device memory.
@@ -177,36 +180,39 @@ void copy_rows(const std::vector<T>& from, long run, long first, long count, lon
 }  // namespace
 
 template <class Real>
-bool FilterGroup<Real>::run_chunk(std::span<const long> chunk, long cycles_together,
-                                  const std::function<bool(long)>& advanced, std::vector<AssimilationResult>& results) {
+bool FilterGroup<Real>::run_chunk(const FilterPlace& place, long cycles_together, const FilterListener& listener,
+                                  std::vector<AssimilationResult>& results, bool& going) {
   Executor& executor = device_.executor();
-  const auto runs = static_cast<long>(chunk.size());
-  const long n = shape_.n;
+  const long runs = place.together, n = shape_.n;
   const auto index_of = [&](long i) {
-    return static_cast<std::size_t>(indices_[static_cast<std::size_t>(chunk[static_cast<std::size_t>(i)])]);
+    return static_cast<std::size_t>(indices_[static_cast<std::size_t>(place.first + i)]);
   };
   std::vector<kernels::FilterRun<Real>> settings;
-  for (const long position : chunk) {
-    const auto at = static_cast<std::size_t>(position);
-    const auto index = static_cast<std::size_t>(indices_[at]);
-    settings.push_back(tables_.settings(runs_[index], position, set_of_[at],
+  for (long i = 0; i < runs; ++i) {
+    const auto at = static_cast<std::size_t>(place.first + i);
+    settings.push_back(tables_.settings(runs_[index_of(i)], place.first + i, set_of_[at],
                                         problems_[static_cast<std::size_t>(set_of_[at])]->number));
-    AssimilationResult& result = results[index];
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    result.scores = Matrix({shape_.cycles, kCycleScores}, nan);
-    if (options_.keep_means) {
-      result.forecast_mean = Matrix({shape_.cycles, n}, nan);
-      result.analysis_mean = Matrix({shape_.cycles, n}, nan);
-      result.analysis_spread = Matrix({shape_.cycles, n}, nan);
-    }
-    if (options_.keep_ranks && entry_.traits.ensemble()) result.ranks = Array<int, 2>({shape_.cycles, n}, -1);
   }
   const auto d_settings = uploaded(executor, settings);
   Outputs outputs(executor, *this, runs, cycles_together);
-  for (long i = 0; i < runs; ++i) outputs.start(i, runs_[index_of(i)], *this);
-  bool going = true;
+  long first = 0;
+  double seconds = 0;
+  const auto name_state = [&](Archive& archive) {
+    archive("cycle", first), archive("seconds", seconds);
+    archive("filters", outputs.state), archive("failed", outputs.failed);
+  };
+  if (const Snapshot found = listener.chunk.found(); !found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  } else {
+    for (long i = 0; i < runs; ++i) {
+      prepare(results[index_of(i)]);
+      outputs.start(i, runs_[index_of(i)], *this);
+    }
+  }
+  const double before = seconds;
   const auto start = std::chrono::steady_clock::now();
-  for (long first = 0; first < shape_.cycles && going; first += cycles_together) {
+  while (first < shape_.cycles) {
     const long count = std::min(cycles_together, shape_.cycles - first);
     entry_.run(executor, runs,
                {.shape = shape_,
@@ -232,9 +238,12 @@ bool FilterGroup<Real>::run_chunk(std::span<const long> chunk, long cycles_toget
       copy_rows(spread, i, first, good, count, result.analysis_spread);
       copy_rows(ranks, i, first, good, count, result.ranks);
     }
-    going = advanced(runs * count);
+    first += count;
+    seconds = before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    going = listener.advanced(runs * count);
+    if (first < shape_.cycles && (!going || listener.chunk.due())) listener.chunk.keep(saved(name_state));
+    if (!going) break;
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (long i = 0; i < runs; ++i) results[index_of(i)].seconds = seconds / static_cast<double>(runs);
   const auto members = outputs.members.download();
   for (long i = 0; i < runs && !members.empty(); ++i) {
@@ -245,7 +254,17 @@ bool FilterGroup<Real>::run_chunk(std::span<const long> chunk, long cycles_toget
     AssimilationResult& result = results[index_of(i)];
     (entry_.traits.ensemble() ? result.members : result.covariance) = std::move(columns);
   }
-  return going;
+  return first == shape_.cycles;
+}
+
+/// Rows of "not known yet" for every cycle.
+template <class Real>
+void FilterGroup<Real>::prepare(AssimilationResult& result) const {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Extents<2> rows{shape_.cycles, shape_.n};
+  result.scores = Matrix({shape_.cycles, kCycleScores}, nan);
+  if (options_.keep_means) result.forecast_mean = result.analysis_mean = result.analysis_spread = Matrix(rows, nan);
+  if (options_.keep_ranks && entry_.traits.ensemble()) result.ranks = Array<int, 2>(rows, -1);
 }
 
 template class FilterGroup<float>;

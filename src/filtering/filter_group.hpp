@@ -4,12 +4,25 @@
 #include <span>
 #include <vector>
 
+#include "backend/archive.hpp"
 #include "filtering/filter_data.hpp"
 #include "filtering/filter_methods.hpp"
 #include "filtering/filter_tables.hpp"
 #include "vida/assimilation.hpp"
 
 namespace vida {
+
+/// Which of a group's runs work now: `together` of them from `first` on.
+struct FilterPlace {
+  long first = 0, together = 0;
+};
+
+/// Who hears from a group while it works.
+struct FilterListener {
+  std::function<bool(long)> advanced;              ///< so many run-cycles are done; false ends the work
+  Checkpoints& chunk;                              ///< takes the state of the runs at work
+  std::function<void(bool going)> chunk_finished;  ///< the place has moved on
+};
 
 /// Runs of one method and size on problems of one class: what a kernel is launched over.
 template <class Real>
@@ -19,9 +32,9 @@ class FilterGroup {
   FilterGroup(const Device& device, std::span<const FilterProblem> problems, std::span<const AssimilationRun> runs,
               std::vector<long> indices, const AssimilationOptions& options);
 
-  /// Fills the results of the group's runs, as many at a time as memory holds, some cycles at a time. `advanced` hears
-  /// of run-cycles done; false from it ends the work, and then from run().
-  bool run(const std::function<bool(long)>& advanced, std::vector<AssimilationResult>& results);
+  /// Fills the results of the group's runs from `place` on, as many at a time as memory holds, some cycles at a time.
+  /// False when the listener ended the work.
+  bool run(FilterPlace& place, const FilterListener& listener, std::vector<AssimilationResult>& results);
 
  private:
   struct Outputs;
@@ -29,8 +42,10 @@ class FilterGroup {
   bool keeps_columns() const;       // of the last analysis
   std::size_t cycle_bytes() const;  // of a run's output in one cycle
   void refuse_size(std::size_t needed) const;
-  bool run_chunk(std::span<const long> chunk, long cycles_together, const std::function<bool(long)>& advanced,
-                 std::vector<AssimilationResult>& results);
+  /// False when it was left before the end of the data; `going`: what the listener said.
+  bool run_chunk(const FilterPlace& place, long cycles_together, const FilterListener& listener,
+                 std::vector<AssimilationResult>& results, bool& going);
+  void prepare(AssimilationResult& result) const;
 
   Device device_;
   std::span<const AssimilationRun> runs_;

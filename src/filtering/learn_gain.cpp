@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "backend/archive.hpp"
 #include "filtering/gain_engine.hpp"
 #include "filtering/validate.hpp"
 
@@ -21,9 +22,38 @@ struct Learner {
   const GainRun* run;
   std::vector<double> parameters, last_good;
   std::unique_ptr<Optimizer> optimizer;
-  LearnedGain result;
+  LearnedGain* result;
   bool active = true;
+  long next = 0;                             // iteration
+  std::vector<double> optimizer_state = {};  // of a checkpoint
 };
+
+std::vector<Learner> learners_of(std::span<const GainRun> runs, const LearnGainOptions& options,
+                                 const GainStructure& structure, std::vector<LearnedGain>& results) {
+  std::vector<Learner> learners;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto parameters = structure.project(runs[i].initial_gain);
+    learners.push_back({static_cast<long>(i), &runs[i], parameters, parameters,
+                        make_optimizer(options.optimizer, runs[i].step), &results[i]});
+  }
+  return learners;
+}
+
+/// Everything that learning needs to go on where it was.
+void name_state(Archive& archive, std::vector<Learner>& learners, std::vector<LearnedGain>& results) {
+  for (Learner& learner : learners) learner.optimizer_state = learner.optimizer->state();
+  archive.each("next", learners, &Learner::next), archive.each("active", learners, &Learner::active);
+  archive.each("parameters", learners, &Learner::parameters), archive.each("last_good", learners, &Learner::last_good);
+  archive.each("optimizer", learners, &Learner::optimizer_state);
+  archive.each("cost", results, &LearnedGain::cost), archive.each("mse", results, &LearnedGain::mse);
+  archive.each("kl_to_ekf", results, &LearnedGain::kl_to_ekf);
+  archive.each("analysis_mean", results, &LearnedGain::analysis_mean);
+  archive.each("iterations", results, &LearnedGain::iterations);
+  archive.each("converged", results, &LearnedGain::converged);
+  archive.each("flagged_at", results, &LearnedGain::flagged_at);
+  if (!archive.restores()) return;
+  for (Learner& learner : learners) learner.optimizer->restore(learner.optimizer_state);
+}
 
 /// Cost and gradient of a learner: the mean over the trajectories that share its gain.
 struct SharedValue {
@@ -54,9 +84,9 @@ SharedValue shared_value(const GainStructure& structure, std::span<GainEvaluatio
 /// Runs whose problems are held in memory together.
 class Group {
  public:
-  Group(const Device& device, std::span<const FilterProblem> problems, std::vector<Learner> learners,
+  Group(const Device& device, std::span<const FilterProblem> problems, std::span<Learner> learners,
         const LearnGainOptions& options, const GainStructure& structure)
-      : options_(options), structure_(structure), learners_(std::move(learners)), all_problems_(problems) {
+      : options_(options), structure_(structure), learners_(learners), all_problems_(problems) {
     for (const Learner& learner : learners_)
       for (long problem : learner.run->problems)
         if (local_.try_emplace(problem, static_cast<long>(held_.size())).second) {
@@ -100,29 +130,27 @@ class Group {
       if (record(learner, iteration, value)) points.push_back({learner.index, value.cost, value.mse, value.kl_to_ekf});
       if (learner.active && step) advance(learner, std::move(value.gradient));
     }
+    for (Learner& learner : learners_) learner.next = iteration + 1;
     return points;
   }
-
-  std::vector<Learner>& learners() { return learners_; }
-  const GainStructure& structure() const { return structure_; }
 
  private:
   /// False when the value is not usable: the learner then stands at its last good gain and stops.
   bool record(Learner& learner, long iteration, SharedValue& value) {
     if (!std::isfinite(value.cost) || !finite(value.gradient)) {
       learner.active = false;
-      learner.result.converged = false;
-      learner.result.flagged_at = iteration;
+      learner.result->converged = false;
+      learner.result->flagged_at = iteration;
       learner.parameters = learner.last_good;
-      learner.result.iterations = std::max(0L, iteration - 1);
+      learner.result->iterations = std::max(0L, iteration - 1);
       return false;
     }
     learner.last_good = learner.parameters;
-    learner.result.iterations = iteration;
-    learner.result.cost.push_back(value.cost);
-    learner.result.mse.push_back(value.mse);
-    if (options_.track_ekf) learner.result.kl_to_ekf.push_back(value.kl_to_ekf);
-    learner.result.analysis_mean = std::move(value.analysis_mean);
+    learner.result->iterations = iteration;
+    learner.result->cost.push_back(value.cost);
+    learner.result->mse.push_back(value.mse);
+    if (options_.track_ekf) learner.result->kl_to_ekf.push_back(value.kl_to_ekf);
+    learner.result->analysis_mean = std::move(value.analysis_mean);
     return true;
   }
 
@@ -132,15 +160,15 @@ class Group {
     learner.optimizer->step(learner.parameters, gradient);
     if (!finite(learner.parameters)) {
       learner.active = false;
-      learner.result.converged = false;
-      learner.result.flagged_at = learner.result.iterations;
+      learner.result->converged = false;
+      learner.result->flagged_at = learner.result->iterations;
       learner.parameters = learner.last_good;
     }
   }
 
   const LearnGainOptions& options_;
   const GainStructure& structure_;
-  std::vector<Learner> learners_;
+  std::span<Learner> learners_;
   std::span<const FilterProblem> all_problems_;
   std::map<long, long> local_;  // problem -> its place in held_
   std::vector<FilterProblem> held_;
@@ -170,10 +198,23 @@ std::size_t run_bytes(const FilterProblem& problem, const GainRun& run, const Le
   return run.problems.size() * cycles * real * (options.track_ekf ? n * n + 4 * n : 4 * n);
 }
 
+/// Where a group that begins at `first` ends: runs at the same iteration whose problems fit into `limit` bytes.
+std::size_t group_end(std::span<const Learner> learners, std::size_t first, std::span<const FilterProblem> problems,
+                      const LearnGainOptions& options, std::size_t limit) {
+  std::size_t bytes = 0, last = first;
+  for (; last < learners.size() && learners[last].next == learners[first].next; ++last) {
+    const GainRun& run = *learners[last].run;
+    bytes += run_bytes(problems[static_cast<std::size_t>(run.problems[0])], run, options);
+    if (last > first && bytes > limit) break;
+  }
+  return last;
+}
+
 }  // namespace
 
 LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> problems, std::span<const GainRun> runs,
-                           const LearnGainOptions& options, const GainProgressFunction& progress) {
+                           const LearnGainOptions& options, const GainProgressFunction& progress,
+                           Checkpoints* checkpoints) {
   if (runs.empty() || problems.empty()) throw InvalidArgument("learn_gain needs at least one problem and one run.");
   validate_batch(problems);
   validate_runs(problems, runs, options);
@@ -181,60 +222,51 @@ LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> 
   LearnGainResult result;
   result.runs.resize(runs.size());
   if (options.track_ekf) result.ekf.resize(problems.size());
+  std::vector<Learner> learners = learners_of(runs, options, structure, result.runs);
+  if (const Snapshot found = checkpoints ? checkpoints->found() : Snapshot(); !found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive, learners, result.runs);
+  }
+  const auto keep = [&] {
+    checkpoints->keep(saved([&](Archive& archive) { name_state(archive, learners, result.runs); }));
+  };
 
   using Clock = std::chrono::steady_clock;
   const auto seconds_since = [](Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   const auto start = Clock::now();
-  const std::size_t limit = device.memory_limit() / 2;
-  double stepping = 0;
+  const auto all_steps = static_cast<double>(runs.size()) * static_cast<double>(options.iterations + 1);
+  double steps_before = 0, steps_here = 0, stepping = 0;  // run-iterations; seconds
+  for (const Learner& learner : learners) steps_before += static_cast<double>(learner.next);
   long steps = 0;
   bool stop = false;
-  for (std::size_t first = 0; first < runs.size();) {
-    std::vector<Learner> learners;
-    std::size_t bytes = 0, last = first;
-    for (; last < runs.size(); ++last) {
-      const std::size_t more =
-          run_bytes(problems[static_cast<std::size_t>(runs[last].problems[0])], runs[last], options);
-      if (!learners.empty() && bytes + more > limit) break;
-      bytes += more;
-      auto parameters = structure.project(runs[last].initial_gain);
-      learners.push_back({static_cast<long>(last),
-                          &runs[last],
-                          parameters,
-                          parameters,
-                          make_optimizer(options.optimizer, runs[last].step),
-                          {}});
-    }
-    Group group(device, problems, std::move(learners), options, structure);
+  for (std::size_t first = 0; first < runs.size() && !stop;) {
+    const std::size_t last = group_end(learners, first, problems, options, device.memory_limit() / 2);
+    const auto members = std::span(learners).subspan(first, last - first);
+    Group group(device, problems, members, options, structure);
     if (options.track_ekf) group.track_ekf(result.ekf);
-    for (long iteration = 0; iteration <= options.iterations && group.any_active() && !stop; ++iteration) {
+    for (long iteration = members[0].next; iteration <= options.iterations && group.any_active() && !stop;
+         ++iteration) {
       const auto step_start = Clock::now();
       const bool step = iteration < options.iterations;
       GainProgress report{
           .iteration = iteration, .iterations = options.iterations, .points = group.iterate(iteration, step)};
       if (step) stepping += seconds_since(step_start), ++steps;
-      if (!progress) continue;
+      steps_here += static_cast<double>(members.size());
       for (const auto& point : report.points) report.cost += point.cost / static_cast<double>(report.points.size());
       report.elapsed_seconds = seconds_since(start);
-      const double groups_done = static_cast<double>(first), here = static_cast<double>(last - first);
-      const double done =
-          groups_done + here * static_cast<double>(iteration + 1) / static_cast<double>(options.iterations + 1);
-      report.remaining_seconds = report.elapsed_seconds * (static_cast<double>(runs.size()) - done) / done;
-      stop = !progress(report);
-    }
-    for (Learner& learner : group.learners()) {
-      learner.result.gain = structure.expand(learner.last_good);
-      learner.result.stopped = stop && learner.result.converged && learner.result.iterations < options.iterations;
-      result.runs[static_cast<std::size_t>(learner.index)] = std::move(learner.result);
+      report.remaining_seconds = report.elapsed_seconds * (all_steps - steps_before - steps_here) / steps_here;
+      stop = progress && !progress(report);
+      if (checkpoints && (stop || checkpoints->due())) keep();
     }
     first = last;
-    if (!stop) continue;
-    for (; first < runs.size(); ++first) {
-      result.runs[first].gain = runs[first].initial_gain;
-      result.runs[first].stopped = true;
-    }
+  }
+  if (checkpoints && !stop) keep();
+  for (Learner& learner : learners) {
+    LearnedGain& learned = *learner.result;
+    learned.gain = learner.next ? structure.expand(learner.last_good) : learner.run->initial_gain;
+    learned.stopped = stop && (learner.next == 0 || (learned.converged && learned.iterations < options.iterations));
   }
   result.seconds_per_iteration = steps ? stepping / static_cast<double>(steps) : 0.0;
   return result;

@@ -46,17 +46,53 @@ void check(const FlowTrainingOptions& options) {
                                       static_cast<double>(options.steps) * options.draws));
 }
 
+/// A field of every fit, as far as a checkpoint needs them.
+void name_fits(Archive& archive, std::vector<FlowFit>& fits) {
+  archive.each("parameters", fits, &FlowFit::parameters);
+  archive.each("losses", fits, &FlowFit::losses);
+  archive.each("validation", fits, &FlowFit::validation);
+  archive.each("validated_after", fits, &FlowFit::validated_after);
+  archive.each("step", fits, &FlowFit::step);
+  archive.each("best_after", fits, &FlowFit::best_after);
+  archive.each("stopped_after", fits, &FlowFit::stopped_after);
+  archive.each("flagged_at", fits, &FlowFit::flagged_at);
+}
+
+/// The rate of each learner whose candidate did best; the learner's own where none did.
+void take_best_rates(const std::vector<FlowFit>& tried, std::vector<FlowLearner>& learners) {
+  const std::size_t candidates = tried.size() / learners.size();
+  for (std::size_t i = 0; i < learners.size(); ++i) {
+    double best = kInfinity;
+    for (std::size_t k = 0; k < candidates; ++k) {
+      const FlowFit& fit = tried[i * candidates + k];
+      if (fit.flagged_at < 0 && fit.validation.back() < best) {
+        best = fit.validation.back();
+        learners[i].rate = fit.step;
+      }
+    }
+  }
+}
+
 /// Trains one flow for each number: with a search first, all candidates of all problems in one batch.
 /// `objective(copies)` makes the objective for so many flows of each problem. Shares of progress go from 0 to 1.
 template <class Real, class MakeObjective>
 std::vector<FlowFit> train(const Device& device, const FlowShape& shape, const FlowTrainingOptions& options,
                            const std::vector<std::uint32_t>& numbers, MakeObjective make_objective,
-                           const FlowTrainingProgress& progress) {
+                           const FlowTrainingProgress& progress, Checkpoints& checkpoints) {
   std::vector<FlowLearner> learners;
   for (const std::uint32_t number : numbers) learners.push_back({number, options.step});
   const double work = static_cast<double>(options.steps),
                search = static_cast<double>(std::ssize(options.search) * options.search_steps);
-  bool stopped = false;
+  bool stopped = false, searched = options.search.empty();
+  const auto name_state = [&](Archive& archive) {
+    archive("searched", searched);
+    archive.each("rates", learners, &FlowLearner::rate);
+  };
+  const Snapshot found = checkpoints.found();
+  if (!found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
   const auto part = [&](double first, double size) -> FlowTrainingProgress {
     if (!progress) return {};
     return [&progress, &stopped, first, size](const FlowTrainingStatus& status) {
@@ -64,7 +100,7 @@ std::vector<FlowFit> train(const Device& device, const FlowShape& shape, const F
       return !stopped;
     };
   };
-  if (!options.search.empty()) {
+  if (!searched) {
     std::vector<FlowLearner> candidates;
     for (const std::uint32_t number : numbers)
       for (const double rate : options.search) candidates.push_back({number, rate});
@@ -72,26 +108,18 @@ std::vector<FlowFit> train(const Device& device, const FlowShape& shape, const F
     trial.validate_every = options.search_steps;
     trial.patience = 0;
     const auto objective = make_objective(std::ssize(options.search));
+    PartOfCheckpoints stage(&checkpoints, found, "search", name_state);
     const auto tried = FlowTrainer<Real>(device, shape, trial, options.search_steps, candidates, *objective)
-                           .run(part(0, search / (search + work)));
-    for (std::size_t i = 0; i < learners.size(); ++i) {
-      double best = kInfinity;
-      for (std::size_t k = 0; k < options.search.size(); ++k) {
-        const FlowFit& fit = tried[i * options.search.size() + k];
-        if (fit.flagged_at < 0 && fit.validation.back() < best) {
-          best = fit.validation.back();
-          learners[i].rate = fit.step;
-        }
-      }
-    }
+                           .run(part(0, search / (search + work)), &stage);
+    take_best_rates(tried, learners);
+    searched = !stopped;
   }
   const auto objective = make_objective(1);
-  const double first = options.search.empty() ? 0 : search / (search + work);
-  if (stopped) {
-    FlowTrainingOptions none = options;
-    return FlowTrainer<Real>(device, shape, none, 1, learners, *objective).run({});
-  }
-  return FlowTrainer<Real>(device, shape, options, options.steps, learners, *objective).run(part(first, 1 - first));
+  if (stopped) return FlowTrainer<Real>(device, shape, options, 1, learners, *objective).run({}, nullptr);
+  const double first = search / (search + work);
+  PartOfCheckpoints stage(&checkpoints, found, "training", name_state);
+  return FlowTrainer<Real>(device, shape, options, options.steps, learners, *objective)
+      .run(part(first, 1 - first), &stage);
 }
 
 /// Problems trained at once: what fits the memory; on a CPU no more than keeps its caches warm.
@@ -110,14 +138,26 @@ long problems_at_once(const Device& device, const FlowShape& shape, const FlowTr
 template <class Real>
 std::vector<FlowFit> fit_all(const Device& device, const Target& target, const Matrix& observations,
                              const FlowShape& shape, const FlowTrainingOptions& options,
-                             const FlowTrainingProgress& progress) {
+                             const FlowTrainingProgress& progress, Checkpoints* checkpoints) {
   const long problems = observations.extent(0), p = observations.extent(1);
-  const long capacity = problems_at_once<Real>(device, shape, options, problems);
+  const long room = problems_at_once<Real>(device, shape, options, problems);
   const double entropy = 0.5 * shape.dimension * (1 + std::log(2 * M_PI));  // of the latent law: makes losses -ELBO
   std::vector<FlowFit> fits;
+  long done = 0, together = room;  // problems: trained, and in the chunk at work
+  const auto name_state = [&](Archive& archive) {
+    archive("done", done), archive("together", together);
+    fits.resize(count_of(done));
+    name_fits(archive, fits);
+  };
+  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
+  if (!found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
+  PartOfCheckpoints chunk(checkpoints, found, "chunk", name_state);
   bool going = true;
-  for (long first = 0; first < problems; first += capacity) {
-    const long count = std::min(capacity, problems - first);
+  for (; done < problems; together = room) {
+    const long first = done, count = std::min(together, problems - first);
     std::vector<std::uint32_t> numbers(count_of(count));
     std::iota(numbers.begin(), numbers.end(), static_cast<std::uint32_t>(first));
     const auto objective = [&](long copies) {
@@ -129,20 +169,24 @@ std::vector<FlowFit> fit_all(const Device& device, const Target& target, const M
         }
       return std::make_unique<ReverseKlObjective<Real>>(device.executor(), target, y, options.stick_the_landing);
     };
-    const double done = static_cast<double>(first) / static_cast<double>(problems),
+    const double before = static_cast<double>(first) / static_cast<double>(problems),
                  size = static_cast<double>(count) / static_cast<double>(problems);
     FlowTrainingProgress part;
     if (progress || !going)
       part = [&](const FlowTrainingStatus& status) {
-        if (going) going = progress({done + size * status.share, status.loss - entropy});
+        if (going) going = progress({before + size * status.share, status.loss - entropy});
         return going;
       };
-    auto some = train<Real>(device, shape, options, numbers, objective, part);
+    NoCheckpoints none;
+    Checkpoints& wanted = going ? static_cast<Checkpoints&>(chunk) : none;
+    auto some = train<Real>(device, shape, options, numbers, objective, part, wanted);
     for (FlowFit& fit : some)
       for (auto* values : {&fit.losses, &fit.validation})
         for (double& value : *values) value -= entropy;
     fits.insert(fits.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+    done += count;
   }
+  if (checkpoints && going) checkpoints->keep(saved(name_state));
   return fits;
 }
 
@@ -178,15 +222,40 @@ void fold(const FlowShape& shape, const ContextScale& scale, std::vector<double>
 
 template <class Real>
 FlowFit fit_amortized(const Device& device, const Target& target, const FlowShape& shape,
-                      const FlowTrainingOptions& options, const FlowTrainingProgress& progress) {
+                      const FlowTrainingOptions& options, const FlowTrainingProgress& progress,
+                      Checkpoints* checkpoints) {
   const ContextScale scale = pilot_scale(device, target, options.seed);
   const long capacity = std::max({options.draws, std::min(options.validation_draws, 1024)});
   const auto objective = [&](long) {
     return std::make_unique<ForwardKlObjective<Real>>(device.executor(), target, capacity, scale);
   };
-  FlowFit fit = train<Real>(device, shape, options, {0}, objective, progress).front();
-  fold(shape, scale, fit.parameters);
-  return fit;
+  std::vector<FlowFit> fits;
+  bool done = false, stopped = false;
+  const auto name_state = [&](Archive& archive) {
+    archive("done", done);
+    if (!done) return;
+    fits.resize(1);
+    name_fits(archive, fits);
+  };
+  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
+  if (!found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
+  if (!done) {
+    FlowTrainingProgress heard;
+    if (progress)
+      heard = [&](const FlowTrainingStatus& status) {
+        stopped |= !progress(status);
+        return !stopped;
+      };
+    PartOfCheckpoints training(checkpoints, found, "training", name_state);
+    fits = train<Real>(device, shape, options, {0}, objective, heard, training);
+    done = true;
+    if (checkpoints && !stopped) checkpoints->keep(saved(name_state));
+  }
+  fold(shape, scale, fits.front().parameters);
+  return std::move(fits.front());
 }
 
 void check_shape(const Target& target, const FlowShape& shape, int context) {
@@ -201,18 +270,19 @@ void check_shape(const Target& target, const FlowShape& shape, int context) {
 
 std::vector<FlowFit> fit_flow(const Device& device, const Target& target, const Matrix& observations,
                               const FlowShape& shape, const FlowTrainingOptions& options,
-                              const FlowTrainingProgress& progress) {
+                              const FlowTrainingProgress& progress, Checkpoints* checkpoints) {
   check(options);
   check_shape(target, shape, 0);
   check_observations("flow-vi", target, observations);
   if (observations.extent(0) == 0) return {};
   return options.precision == Precision::float32
-             ? fit_all<float>(device, target, observations, shape, options, progress)
-             : fit_all<double>(device, target, observations, shape, options, progress);
+             ? fit_all<float>(device, target, observations, shape, options, progress, checkpoints)
+             : fit_all<double>(device, target, observations, shape, options, progress, checkpoints);
 }
 
 FlowFit fit_amortized_flow(const Device& device, const Target& target, const FlowShape& shape,
-                           const FlowTrainingOptions& options, const FlowTrainingProgress& progress) {
+                           const FlowTrainingOptions& options, const FlowTrainingProgress& progress,
+                           Checkpoints* checkpoints) {
   check(options);
   check_shape(target, shape, target.observations());
   if (target.observations() == 0)
@@ -222,8 +292,9 @@ FlowFit fit_amortized_flow(const Device& device, const Target& target, const Flo
                     target.name()));
   if (options.stick_the_landing)
     throw InvalidArgument("train.gradient \"stick-the-landing\" is for the reverse KL, not for amortized inference.");
-  return options.precision == Precision::float32 ? fit_amortized<float>(device, target, shape, options, progress)
-                                                 : fit_amortized<double>(device, target, shape, options, progress);
+  return options.precision == Precision::float32
+             ? fit_amortized<float>(device, target, shape, options, progress, checkpoints)
+             : fit_amortized<double>(device, target, shape, options, progress, checkpoints);
 }
 
 }  // namespace vida

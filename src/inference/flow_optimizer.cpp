@@ -82,26 +82,12 @@ void FlowOptimizer<Real>::step(const Real* sums, long shards, double weight) {
 }
 
 template <class Real>
-OptimizerState<Real> FlowOptimizer<Real>::state() const {
-  OptimizerState<Real> state{std::vector<Real>(first_.size()),
-                             best_.download(),
-                             last_good_.download(),
-                             first_.download(),
-                             second_.download(),
-                             losses_.download(),
-                             flagged_at_.download(),
-                             clock_.download().at(0)};
-  executor_.download(state.values.data(), parameters_.values, state.values.size() * sizeof(Real));
-  return state;
-}
-
-template <class Real>
-void FlowOptimizer<Real>::restore(const OptimizerState<Real>& state) {
-  executor_.upload(parameters_.values, state.values.data(), state.values.size() * sizeof(Real));
-  best_.upload(state.best), last_good_.upload(state.last_good);
-  first_.upload(state.first), second_.upload(state.second);
-  losses_.upload(state.losses), flagged_at_.upload(state.flagged_at);
-  clock_.upload({state.clock});
+void FlowOptimizer<Real>::name_state(Archive& archive) {
+  archive.device("values", executor_, parameters_.values, first_.size());
+  archive("best", best_), archive("last_good", last_good_);
+  archive("first", first_), archive("second", second_);
+  archive("rates", rates_), archive("losses", losses_);
+  archive("flagged_at", flagged_at_), archive("held", held_), archive("clock", clock_);
 }
 
 template class FlowOptimizer<float>;

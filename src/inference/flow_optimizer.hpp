@@ -1,7 +1,7 @@
 #pragma once
 
 #include "adam.cuh"
-#include "backend/executor.hpp"
+#include "backend/archive.hpp"
 #include "vida/flow_training.hpp"
 
 namespace vida {
@@ -12,14 +12,6 @@ struct OptimizedParameters {
   Real* values;
   const Real* gradient;
   long problems, count;
-};
-
-/// Everything that a training needs to go on where it was; losses are [problem, steps].
-template <class Real>
-struct OptimizerState {
-  std::vector<Real> values, best, last_good, first, second, losses;
-  std::vector<int> flagged_at;
-  std::uint32_t clock = 0;
 };
 
 /// Adam on the parameters of a batch of problems, with everything that a step needs in device memory: a step makes no
@@ -47,8 +39,8 @@ class FlowOptimizer {
   std::vector<Real> losses() const { return losses_.download(); }  ///< [problem, steps]
   std::vector<int> flagged_at() const { return flagged_at_.download(); }
 
-  OptimizerState<Real> state() const;
-  void restore(const OptimizerState<Real>& state);
+  /// Everything that a training needs to go on where it was, the parameters too.
+  void name_state(Archive& archive);
 
  private:
   void copy(Real* to, const Real* from, const std::vector<int>& marks);

@@ -56,15 +56,22 @@ FlowTrainer<Real>::FlowTrainer(const Device& device, const FlowShape& shape, con
 }
 
 template <class Real>
-std::vector<FlowFit> FlowTrainer<Real>::run(const FlowTrainingProgress& progress) {
+std::vector<FlowFit> FlowTrainer<Real>::run(const FlowTrainingProgress& progress, Checkpoints* checkpoints) {
+  if (const Snapshot found = checkpoints ? checkpoints->found() : Snapshot(); !found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
   engine_.set_count(options_.draws, options_.draws);
-  bool going = true;
+  bool going = !ended_;
   while (going && taken_ < steps_) {
     take_step();
     const bool last = taken_ == steps_;
-    if (options_.validate_every && (taken_ % options_.validate_every == 0 || last)) going = validate();
-    if (progress && (taken_ % 32 == 0 || last))
-      going &= progress({static_cast<double>(taken_) / static_cast<double>(steps_), mean_validation()});
+    if (options_.validate_every && (taken_ % options_.validate_every == 0 || last)) ended_ = !validate();
+    going = !ended_;
+    if (taken_ % 32 != 0 && !last) continue;
+    if (progress) going &= progress({static_cast<double>(taken_) / static_cast<double>(steps_), mean_validation()});
+    if (checkpoints && (!going || checkpoints->due()))
+      checkpoints->keep(saved([this](Archive& archive) { name_state(archive); }));
   }
   if (options_.validate_every &&
       (fits_.front().validated_after.empty() || fits_.front().validated_after.back() != taken_))
@@ -79,8 +86,9 @@ void FlowTrainer<Real>::take_step() {
     objective_.evaluate(engine_, {.seed = options_.seed, .clock = optimizer_.clock()}, true);
     optimizer_.step(engine_.sum_shards(), engine_.shards(), 1.0 / static_cast<double>(engine_.count()));
   };
-  if (taken_ == 1 && objective_.recordable()) recording_ = executor_.record(work);
+  if (!recording_ && warm_ && objective_.recordable()) recording_ = executor_.record(work);
   recording_ ? recording_->play() : work();
+  warm_ = true;
   ++taken_;
 }
 
@@ -131,6 +139,18 @@ double FlowTrainer<Real>::mean_validation() const {
   double sum = 0;
   for (const FlowFit& fit : fits_) sum += fit.validation.empty() ? std::nan("") : fit.validation.back();
   return sum / static_cast<double>(fits_.size());
+}
+
+template <class Real>
+void FlowTrainer<Real>::name_state(Archive& archive) {
+  archive("taken", taken_), archive("ended", ended_);
+  optimizer_.name_state(archive);
+  archive.fixed("learning_rates", rates_), archive.fixed("best_loss", best_);
+  archive.fixed("since_best", since_best_), archive.fixed("since_lowered", since_lowered_);
+  archive.each("validation", fits_, &FlowFit::validation);
+  archive.each("validated_after", fits_, &FlowFit::validated_after);
+  archive.each("best_after", fits_, &FlowFit::best_after);
+  archive.each("stopped_after", fits_, &FlowFit::stopped_after);
 }
 
 template <class Real>

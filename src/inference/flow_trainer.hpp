@@ -23,12 +23,13 @@ class FlowTrainer {
               const std::vector<FlowLearner>& learners, FlowObjective<Real>& objective);
 
   /// All steps, or as many as `progress` allows. Its share is of this training.
-  std::vector<FlowFit> run(const FlowTrainingProgress& progress);
+  std::vector<FlowFit> run(const FlowTrainingProgress& progress, Checkpoints* checkpoints);
 
  private:
   void take_step();
   bool validate();
   double mean_validation() const;
+  void name_state(Archive& archive);
   std::vector<FlowFit> finish();
 
   Executor& executor_;
@@ -43,6 +44,8 @@ class FlowTrainer {
   std::vector<double> best_;
   std::vector<int> since_best_, since_lowered_;
   std::unique_ptr<Recording> recording_;
+  bool warm_ = false;   // a step was taken by this object
+  bool ended_ = false;  // no flow goes on: patience ran out, or all are flagged
 };
 
 }  // namespace vida

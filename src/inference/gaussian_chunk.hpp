@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "backend/archive.hpp"
 #include "gaussian_vi.cuh"
 #include "inference/prepared_target.hpp"
 #include "normals.cuh"
@@ -53,6 +54,12 @@ class GaussianChunk {
     average_.clear();
     moments_.clear();
     flagged_at_.upload(std::vector<int>(size(problems), -1));
+  }
+
+  /// What the chunk needs to go on after start() with the same problems.
+  void name_state(Archive& archive) {
+    archive("parameters", parameters_), archive("last_good", last_good_), archive("average", average_);
+    archive("moments", moments_), archive("losses", losses_), archive("flagged_at", flagged_at_);
   }
 
   /// Loss and gradient of one problem at given parameters.

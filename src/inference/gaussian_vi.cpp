@@ -8,6 +8,7 @@
 #include <future>
 
 #include "inference/gaussian_chunk.hpp"
+#include "inference/gaussian_chunk_book.hpp"
 
 namespace vida {
 namespace {
@@ -65,31 +66,51 @@ std::vector<Device> devices_of(const Device& device, const Target& target, long 
 
 template <class Real>
 std::vector<GaussianFit> fit(const Device& device, const Target& target, const Matrix& observations,
-                             const GaussianViOptions& options, const FitProgress& progress) {
+                             const GaussianViOptions& options, const FitProgress& progress, Checkpoints* checkpoints) {
   const long problems = observations.extent(0);
   const QuadratureRule points = points_of(target, options);
   const std::vector<Device> devices = devices_of<Real>(device, target, problems);
   const long workers = static_cast<long>(devices.size());
-  const long capacity =
-      chunk_of<Real>(devices[0], target, options, points.weights.size(), (problems + workers - 1) / workers);
-  std::vector<GaussianFit> fits(size(problems));
-  std::atomic<long> next{0}, done{0};  // problem; steps of all problems
+  ChunkBook book(problems,
+                 chunk_of<Real>(devices[0], target, options, points.weights.size(), (problems + workers - 1) / workers),
+                 checkpoints);
+  std::atomic<long> next{0}, done{0};  // chunk; steps of all problems
   std::atomic<bool> going{true};
   const auto work = [&](std::size_t worker) {
-    GaussianChunk<Real> chunk(devices[worker].executor(), target, options, points, capacity);
-    for (long first = next.fetch_add(capacity); first < problems; first = next.fetch_add(capacity)) {
-      const long count = std::min(capacity, problems - first);
+    GaussianChunk<Real> chunk(devices[worker].executor(), target, options, points, book.capacity());
+    for (long number = next++; number < book.chunks(); number = next++) {
+      const long first = number * book.capacity(), count = std::min(book.capacity(), problems - first);
+      if (book.finished(number)) {
+        done += count * options.steps;
+        continue;
+      }
+      long step = 0, noted = book.wanted();
+      const auto name_state = [&](Archive& archive) {
+        archive("step", step);
+        chunk.name_state(archive);
+      };
       chunk.start(observations, first, count);
-      for (long step = 0; going && step < options.steps; ++step) {
+      if (const Snapshot found = book.found(number); !found.empty()) {
+        Archive archive = Archive::restoring(found);
+        name_state(archive);
+        done += count * step;
+      }
+      while (going && step < options.steps) {
         chunk.step(step);
-        done += count;
+        done += count, ++step;
         const double share =
             static_cast<double>(done) / static_cast<double>(problems) / static_cast<double>(options.steps);
-        if (progress && worker == 0 && share < 1 && (step % 64 == 63 || step + 1 == options.steps) && !progress(share))
-          going = false;
+        const bool speaks = worker == 0 && (step % 64 == 0 || step == options.steps);
+        if (speaks && progress && share < 1 && !progress(share)) going = false;
+        if (speaks) book.ask();
+        const long wanted = book.wanted();
+        if (wanted == noted) continue;
+        noted = wanted;
+        book.note(number, saved(name_state));
+        if (worker == 0) book.keep();
       }
-      auto finished = chunk.finish();
-      std::move(finished.begin(), finished.end(), fits.begin() + first);
+      if (step > 0 && step < options.steps) book.note(number, saved(name_state));  // told to stop
+      book.put(number, chunk.finish(), step == options.steps);
     }
   };
   std::vector<std::future<void>> others;
@@ -102,8 +123,9 @@ std::vector<GaussianFit> fit(const Device& device, const Target& target, const M
     throw;
   }
   for (auto& other : others) other.get();
+  book.keep();
   if (progress && going) progress(1);
-  return fits;
+  return std::move(book.fits);
 }
 
 }  // namespace
@@ -118,11 +140,13 @@ Matrix covariance(const GaussianFit& fit) {
 }
 
 std::vector<GaussianFit> fit_gaussian(const Device& device, const Target& target, const Matrix& observations,
-                                      const GaussianViOptions& options, const FitProgress& progress) {
+                                      const GaussianViOptions& options, const FitProgress& progress,
+                                      Checkpoints* checkpoints) {
   check(target, observations, options);
   if (observations.extent(0) == 0) return {};
-  return options.precision == Precision::float32 ? fit<float>(device, target, observations, options, progress)
-                                                 : fit<double>(device, target, observations, options, progress);
+  return options.precision == Precision::float32
+             ? fit<float>(device, target, observations, options, progress, checkpoints)
+             : fit<double>(device, target, observations, options, progress, checkpoints);
 }
 
 GaussianLoss gaussian_loss(const Device& device, const Target& target, std::span<const double> observation,

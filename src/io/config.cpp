@@ -220,6 +220,15 @@ void Config::leave_out_what_does_not_apply() {
   }
 }
 
+std::map<std::string, std::string> Config::texts() const {
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, value] : values_) texts[key] = text_of(*find_setting(key, job()), value);
+  for (const Axis& axis : axes_)
+    texts[(in_sweep(axis) ? "" : "batch.") + axis.key] = list_of(*find_setting(axis.key, job()), axis.values);
+  if (trajectories != 1) texts["batch.trajectories"] = std::to_string(trajectories);
+  return texts;
+}
+
 std::string Config::to_toml() const {
   std::string text, section;
   for (const Setting* setting : settings_of(job())) {

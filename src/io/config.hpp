@@ -59,6 +59,9 @@ class Config {
 
   long trajectories = 1;  ///< how many simulated trajectories share one gain
 
+  /// Every setting and every axis as TOML writes it, by key; paths from the root.
+  std::map<std::string, std::string> texts() const;
+
   /// The whole configuration, readable by load_config().
   std::string to_toml() const;
 
@@ -71,6 +74,18 @@ class Config {
   std::vector<Axis> axes_;
   long filters_ = 0;
 };
+
+/// Where a configuration comes from: what must be kept to read it again.
+struct ConfigSource {
+  std::filesystem::path path;          ///< of the file; messages name it, and relative paths in it start at its folder
+  std::string text;                    ///< of the file
+  std::vector<std::string> overrides;  ///< --set
+  std::filesystem::path folder;        ///< where relative paths of --set start
+};
+
+/// Reads the file and notes where it is. Throws FileError.
+ConfigSource config_source(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+Config load_config(const ConfigSource& source);
 
 /// Reads a configuration and applies `--set section.key=value` (the value in TOML; bare words are texts).
 /// Paths in the file start at its own folder, those of --set at the current one.

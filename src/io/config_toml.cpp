@@ -125,7 +125,8 @@ void apply_axis(Config& config, const std::string& key, const toml::node& node, 
   config.sweep(key, values);
 }
 
-void apply(Config& config, const toml::table& table, const fs::path& path) {
+/// `path`: of the file, for messages; `base`: where relative paths start.
+void apply(Config& config, const toml::table& table, const fs::path& path, const fs::path& base) {
   if (const auto* list = table.get_as<toml::array>(kList); list && list->is_array_of_tables() && config.filters()) {
     config.clear_filters();
     for (std::size_t i = 0; i < list->size(); ++i) config.add_filter();
@@ -139,18 +140,18 @@ void apply(Config& config, const toml::table& table, const fs::path& path) {
       if (starts_with(key, "batch."))
         apply_batch(config, key.substr(6), *node);
       else if (is_axis(key, config.job()))
-        apply_axis(config, key, *node, path.parent_path());
+        apply_axis(config, key, *node, base);
       else
-        config.give(key, resolved(key, value_of(key, *node, config.job()), path.parent_path()));
+        config.give(key, resolved(key, value_of(key, *node, config.job()), base));
     } catch (const InvalidArgument& error) {
       throw InvalidArgument(location(path, *node) + error.what());
     }
   }
 }
 
-toml::table parse_file(const fs::path& path) {
+toml::table parse_file(const fs::path& path, const std::string& text) {
   try {
-    return toml::parse(read_text(path), path.string());
+    return toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
     throw InvalidArgument(fmt::format("{}:{}:{}: {}", path.string(), error.source().begin.line,
                                       error.source().begin.column, std::string(error.description())));
@@ -199,10 +200,19 @@ void merge(toml::table& target, const toml::table& source) {
 
 }  // namespace
 
+ConfigSource config_source(const fs::path& path, const std::vector<std::string>& overrides) {
+  return {path, read_text(path), overrides, {}};
+}
+
 Config load_config(const fs::path& path, const std::vector<std::string>& overrides) {
-  toml::table file = parse_file(path);
+  return load_config(config_source(path, overrides));
+}
+
+Config load_config(const ConfigSource& source) {
+  const auto& [path, text, overrides, folder] = source;
+  toml::table file = parse_file(path, text);
   toml::table changes;
-  for (const auto& text : overrides) merge(changes, parse_override(text));
+  for (const auto& change : overrides) merge(changes, parse_override(change));
 
   std::string job = job_of(changes);
   if (job.empty()) {
@@ -228,10 +238,10 @@ Config load_config(const fs::path& path, const std::vector<std::string>& overrid
           inner->erase(entry.key.substr(dot + 1));
       }
     }
-  apply(config, file, path);
-  for (const auto& text : overrides) {
+  apply(config, file, path, path.parent_path());
+  for (const auto& change : overrides) {
     try {
-      apply(config, parse_override(text), {});
+      apply(config, parse_override(change), {}, folder);
     } catch (const InvalidArgument& error) {
       const std::string what = error.what();
       throw InvalidArgument(starts_with(what, "--set") ? what : "--set: " + what);

@@ -67,7 +67,6 @@ std::vector<Setting> inpainting_settings_table() {
       number("train.dropout", 0.1, "of the other hidden layers", false),
       whole("train.shift", 0, "pixels by which training images are moved at random, at most", 0),
       number("train.mean_weight", 4, "of the squared error of a mean that the features also have to give", true),
-      number("train.checkpoint", 60, "seconds between checkpoints; 0 for none", false),
 
       whole("classifier.hidden", 512, "units of its first hidden layer; the second has half", 2),
       whole("classifier.epochs", 4, "of its training on whole images", 1),

@@ -131,18 +131,18 @@ void note_miscalibration(const Calibration& calibration, Outcome& outcome) {
 
 }  // namespace
 
-Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                      const Monitor& monitor) {
+Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                      RunCheckpoint& checkpoint) {
   const FlowTrainingOptions options = training_options(config);
   const InverseProblems problems = make_inverse_problems(device, config);
   const Target& target = *problems.target;
   const FlowShape shape = flow_shape(config, target, target.observations());
   Outcome outcome;
-  TrainingClock clock(monitor, options.steps, outcome);
+  TrainingClock clock(monitor, options.steps, checkpoint.seconds_before(), outcome);
   Findings found;
-  found.fit = fit_amortized_flow(device, target, shape, options, [&](const FlowTrainingStatus& status) {
-    return clock.report(status.share, status.loss);
-  });
+  found.fit = fit_amortized_flow(
+      device, target, shape, options,
+      [&](const FlowTrainingStatus& status) { return clock.report(status.share, status.loss); }, &checkpoint);
   const double seconds = clock.seconds();
 
   Flow<double> flow(device, shape);

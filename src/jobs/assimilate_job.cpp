@@ -74,19 +74,19 @@ std::string table_of(const AssimilationPlan& plan, const std::vector<FilterScore
 
 }  // namespace
 
-Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                       const Monitor& monitor) {
+Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                       RunCheckpoint& checkpoint) {
   const AssimilationPlan plan = make_assimilation_plan(device, config);
   Outcome outcome;
   double seconds = 0;
   const auto heard = [&](const AssimilationProgress& progress) {
-    seconds = progress.elapsed_seconds;
+    seconds = checkpoint.seconds_before() + progress.elapsed_seconds;
     const bool go_on =
         monitor({progress.done, progress.total, "cycles", kNaN, progress.elapsed_seconds, progress.remaining_seconds});
     outcome.interrupted |= !go_on && progress.done < progress.total;
     return go_on;
   };
-  auto results = assimilate(device, plan.problems, plan.runs, plan.options, heard);
+  auto results = assimilate(device, plan.problems, plan.runs, plan.options, heard, &checkpoint);
   complete(plan, results);
   const auto scores = scores_of(plan, results);
   for (const FilterScores& one : scores) outcome.flagged += one.failed;

@@ -83,7 +83,8 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
   file.close();
 }
 
-nlohmann::ordered_json summarize(const Device& device, const io::Config& config, const EnsembleStatistics& s) {
+nlohmann::ordered_json summarize(const Device& device, const io::Config& config, const EnsembleStatistics& s,
+                                 double seconds) {
   auto summary = summary_header(config, device);
   const auto mean_of = [](const std::vector<double>& values) {
     double sum = 0;
@@ -102,9 +103,9 @@ nlohmann::ordered_json summarize(const Device& device, const io::Config& config,
     summary["lyapunov"] = s.lyapunov;
     summary["positive_exponents"] = std::count_if(s.lyapunov.begin(), s.lyapunov.end(), [](double x) { return x > 0; });
   }
-  summary["seconds"] = s.seconds;
+  summary["seconds"] = seconds;
   summary["member_steps_per_second"] =
-      number(static_cast<double>(s.members) * static_cast<double>(config.integer("ensemble.steps")) / s.seconds);
+      number(static_cast<double>(s.members) * static_cast<double>(config.integer("ensemble.steps")) / seconds);
   return summary;
 }
 
@@ -129,7 +130,8 @@ std::string table(const nlohmann::ordered_json& summary) {
 
 }  // namespace
 
-Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFolder& folder, const Monitor& monitor) {
+Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFolder& folder, const Monitor& monitor,
+                     RunCheckpoint& checkpoint) {
   io::Config config = given;
   const EnsembleOptions options = ensemble_options(device, config);
   Outcome outcome;
@@ -142,7 +144,7 @@ Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFo
     outcome.interrupted |= !go_on && share < 1;
     return go_on;
   };
-  const auto statistics = integrate_ensemble(device, options, heard);
+  const auto statistics = integrate_ensemble(device, options, heard, &checkpoint);
   outcome.flagged = statistics.members - statistics.finite_members;
   outcome.usable = statistics.finite_members > 0;
   if (outcome.flagged > 0)
@@ -151,7 +153,7 @@ Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFo
                     "smaller model.dt (now {}) may help.",
                     outcome.flagged, statistics.members, options.model.dt));
   if (!outcome.usable) return outcome;
-  auto summary = summarize(device, config, statistics);
+  auto summary = summarize(device, config, statistics, checkpoint.seconds_before() + statistics.seconds);
   summary["interrupted"] = outcome.interrupted;
   outcome.table = table(summary);
   write_netcdf(folder.pending("result.nc"), device, config, statistics);

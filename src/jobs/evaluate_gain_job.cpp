@@ -161,7 +161,8 @@ std::string table(const nlohmann::ordered_json& summary) {
 
 }  // namespace
 
-Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor&) {
+Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor&,
+                          RunCheckpoint&) {
   const Plan plan = make_plan(device, config);
   const Evaluation evaluation = evaluate(device, plan);
   Outcome outcome;

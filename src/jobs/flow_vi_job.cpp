@@ -42,14 +42,16 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
 
 }  // namespace
 
-Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor) {
+Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                    RunCheckpoint& checkpoint) {
   const FlowTrainingOptions options = training_options(config);
   const InverseProblems problems = make_inverse_problems(device, config);
   const FlowShape shape = flow_shape(config, *problems.target, 0);
   Outcome outcome;
-  TrainingClock clock(monitor, options.steps, outcome);
-  const auto fits = fit_flow(device, *problems.target, problems.observations, shape, options,
-                             [&](const FlowTrainingStatus& status) { return clock.report(status.share, status.loss); });
+  TrainingClock clock(monitor, options.steps, checkpoint.seconds_before(), outcome);
+  const auto fits = fit_flow(
+      device, *problems.target, problems.observations, shape, options,
+      [&](const FlowTrainingStatus& status) { return clock.report(status.share, status.loss); }, &checkpoint);
   const double seconds = clock.seconds();
 
   const long count = std::ssize(fits);

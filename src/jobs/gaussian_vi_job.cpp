@@ -171,16 +171,17 @@ nlohmann::ordered_json summarize(const Device& device, const io::Config& config,
 }  // namespace
 
 Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                        const Monitor& monitor) {
+                        const Monitor& monitor, RunCheckpoint& checkpoint) {
   GaussianViOptions options = fit_options(config);
   const InverseProblems problems = make_inverse_problems(device, config);
   const long count = problems.observations.extent(0);
   const long examined_count = std::min(count, config.integer("diagnostics.problems"));
   options.keep_losses = count <= 64;  // [problem, step] for thousands would dwarf the result
   Outcome outcome;
-  TrainingClock clock(monitor, options.steps, outcome);
-  const auto fits = fit_gaussian(device, *problems.target, problems.observations, options,
-                                 [&](double share) { return clock.report(share, kNaN); });
+  TrainingClock clock(monitor, options.steps, checkpoint.seconds_before(), outcome);
+  const auto fits = fit_gaussian(
+      device, *problems.target, problems.observations, options, [&](double share) { return clock.report(share, kNaN); },
+      &checkpoint);
   const double seconds = clock.seconds();
   const auto failed =
       std::find_if(fits.begin(), fits.end(), [](const GaussianFit& fit) { return !std::isfinite(fit.elbo); });

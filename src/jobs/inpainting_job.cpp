@@ -77,8 +77,8 @@ void note_weakness(const InpaintingReport& report, Outcome& outcome) {
 
 }  // namespace
 
-Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                       const Monitor& monitor) {
+Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                       RunCheckpoint& checkpoint) {
   InpaintingPlan plan = make_inpainting_plan(config);
   Outcome outcome;
   EpochFit fit;
@@ -90,7 +90,7 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
       plan.classifier = saved.classifier;
       return saved;
     }
-    InpaintingTrainings trainings(device, config, plan, folder, monitor, outcome);
+    InpaintingTrainings trainings(device, plan, monitor, checkpoint, outcome);
     const auto classifier = trainings.classifier();
     if (!classifier) return {};
     const PixelMap map = pixel_map_of(plan.fitted_images(), plan.shape);
@@ -116,8 +116,6 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
   seconds.sampling = elapsed();
   if (outcome.interrupted) {
     outcome.usable = false;
-    if (trains && config.real("train.checkpoint") > 0)
-      outcome.notes.push_back("the training is done; the same command goes on from there.");
     return outcome;
   }
   const auto report = report_of(plan, std::move(scores),
@@ -135,7 +133,6 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
   write_inpainting_result(folder.pending("result.nc"), device, config, plan, fit, report, drawn);
   io::write_inpainting(folder.pending("model.safetensors"), *model);
   write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
-  if (trains) folder.obsolete(InpaintingTrainings::kCheckpoint);
   return outcome;
 }
 

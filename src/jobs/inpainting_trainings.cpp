@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace vida::jobs {
@@ -11,71 +12,56 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// What a training depends on: its settings and the images.
-std::map<std::string, std::string> identity_of(const io::Config& config, const io::ImageSet& training) {
-  std::map<std::string, std::string> identity;
-  for (const io::Setting* setting : io::settings_of(config.job())) {
-    const std::string section = io::section_of(setting->key);
-    const bool counts = section == "mask" || section == "flow" || section == "train" || section == "classifier" ||
-                        setting->key == "seed" || setting->key == "images.training";
-    if (counts && setting->key != "train.checkpoint" && config.has(setting->key))
-      identity[setting->key] = io::to_toml(config.at(setting->key));
-  }
-  uLong sum = crc32_z(0, training.pixels.data(), training.pixels.size());
-  sum = crc32_z(sum, training.labels.data(), training.labels.size());
-  identity["images"] = fmt::format("{} x {} x {}, CRC-32 {:08x}", training.count, training.rows, training.columns, sum);
-  return identity;
+std::string fingerprint(const io::ImageSet& images) {
+  uLong sum = crc32_z(0, images.pixels.data(), images.pixels.size());
+  sum = crc32_z(sum, images.labels.data(), images.labels.size());
+  return fmt::format("{} x {} x {}, CRC-32 {:08x}", images.count, images.rows, images.columns, sum);
 }
 
 }  // namespace
 
-InpaintingTrainings::InpaintingTrainings(const Device& device, const io::Config& config, const InpaintingPlan& plan,
-                                         io::OutputFolder& folder, const Monitor& monitor, Outcome& outcome)
+InpaintingTrainings::InpaintingTrainings(const Device& device, const InpaintingPlan& plan, const Monitor& monitor,
+                                         RunCheckpoint& checkpoint, Outcome& outcome)
     : seconds{kNaN, kNaN, kNaN},
       device_(device),
       plan_(plan),
       monitor_(monitor),
-      outcome_(outcome),
-      path_(folder.path() / kCheckpoint),
-      every_(config.real("train.checkpoint")),
-      identity_(identity_of(config, plan.training)) {
-  if (!std::filesystem::exists(path_)) return;
-  found_ = io::read_checkpoint(path_, identity_);
-  outcome.notes.push_back(
-      fmt::format("the training went on from step {} of '{}'.", found_->state.step, path_.string()));
+      checkpoint_(checkpoint),
+      outcome_(outcome) {
+  checkpoint.identify("training images", fingerprint(plan.training));
+  found_ = checkpoint.found();
+  if (found_.empty()) return;
+  Archive archive = Archive::restoring(found_);
+  name_state(archive);
+}
+
+void InpaintingTrainings::name_state(Archive& archive) {
+  archive("classifier_parameters", classifier_), archive("classifier_seconds", seconds.classifier);
 }
 
 std::optional<std::vector<double>> InpaintingTrainings::classifier() {
-  if (found_) return classifier_ = found_->classifier_parameters;
+  if (!classifier_.empty()) return classifier_;
   const Seconds elapsed;
+  PartOfCheckpoints part(&checkpoint_, found_, "classifier", [this](Archive& archive) { name_state(archive); });
   const EpochFit fit = fit_classifier(
       device_, plan_.training_images(), plan_.classifier, plan_.classifier_options,
-      [&](const EpochStatus& status, const auto&) { return report(status, "classifier steps", elapsed()); });
-  classifier_ = fit.parameters;
-  seconds.classifier = elapsed();
+      [&](const EpochStatus& status) { return report(status, "classifier steps", elapsed()); }, &part);
+  seconds.classifier = checkpoint_.seconds_before() + elapsed();
   note_flagged(fit, "the classifier", "classifier.step");
   if (!fit.finished) return {};
-  return classifier_;
+  return classifier_ = fit.parameters;
 }
 
 EpochFit InpaintingTrainings::flow(const PixelMap& map) {
   const Seconds elapsed;
-  double saved = 0;
-  const auto progress = [&](const EpochStatus& status, const std::function<TrainingState()>& state) {
-    const bool go_on = report(status, "steps", elapsed());
-    if (every_ > 0 && (!go_on || status.step == status.steps || elapsed() - saved >= every_)) {
-      io::write_checkpoint(path_, {identity_, state(), classifier_});
-      saved = elapsed();
-    }
-    return go_on;
-  };
-  EpochFit fit = fit_inpainting(device_, plan_.training_images(), map, plan_.shape, plan_.options, progress,
-                                found_ ? &found_->state : nullptr);
-  seconds.training = elapsed();
+  PartOfCheckpoints part(&checkpoint_, found_, "flow", [this](Archive& archive) { name_state(archive); });
+  const bool goes_on = !found_.part("flow").empty();
+  EpochFit fit = fit_inpainting(
+      device_, plan_.training_images(), map, plan_.shape, plan_.options,
+      [&](const EpochStatus& status) { return report(status, "steps", elapsed()); }, &part);
+  const double before = goes_on ? std::max(0.0, checkpoint_.seconds_before() - seconds.classifier) : 0;
+  seconds.training = before + elapsed();
   note_flagged(fit, "the flow", "train.step");
-  if (!fit.finished && every_ > 0)
-    outcome_.notes.push_back(
-        fmt::format("the training stands in '{}'; the same command goes on from there.", path_.string()));
   return fit;
 }
 

@@ -6,6 +6,7 @@
 
 #include "io/config.hpp"
 #include "io/files.hpp"
+#include "jobs/run_checkpoint.hpp"
 #include "vida/device.hpp"
 
 namespace vida::jobs {
@@ -30,22 +31,28 @@ struct Outcome {
   std::vector<std::string> notes;  ///< one line each
 };
 
-/// Each validates, computes, and writes its result as pending files of the folder; the caller commits them.
-Outcome learn_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                       const Monitor& monitor);
+/// Each validates, computes, and writes its result as pending files of the folder; the caller commits them. A job that
+/// takes long leaves its state in the checkpoint, and goes on from the one that it finds there.
+Outcome learn_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                       RunCheckpoint& checkpoint);
 Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                          const Monitor& monitor);
-Outcome ensemble_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+                          const Monitor& monitor, RunCheckpoint& checkpoint);
+Outcome ensemble_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                     RunCheckpoint& checkpoint);
 Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                        const Monitor& monitor);
-Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
-Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
-Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                       const Monitor& monitor);
-Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
-Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                       const Monitor& monitor);
+                        const Monitor& monitor, RunCheckpoint& checkpoint);
+Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                    RunCheckpoint& checkpoint);
+Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                      RunCheckpoint& checkpoint);
+Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                       RunCheckpoint& checkpoint);
+Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                  RunCheckpoint& checkpoint);
+Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                       RunCheckpoint& checkpoint);
 /// The one that config.job() names.
-Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor);
+Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                RunCheckpoint& checkpoint);
 
 }  // namespace vida::jobs

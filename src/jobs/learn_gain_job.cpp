@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "backend/archive.hpp"
 #include "jobs/gain_scores.hpp"
 #include "jobs/job.hpp"
 #include "jobs/problem.hpp"
@@ -28,22 +29,32 @@ LearnGainOptions learn_options(const io::Config& config) {
   return options;
 }
 
-/// One line of metrics.jsonl for each run and iteration, as they come.
+/// One line of metrics.jsonl.
+struct Metrics {
+  long run = 0, iteration = 0;
+  double cost = 0, mse = 0, kl_to_ekf = 0, seconds = 0;
+};
+
+/// A line for each run and iteration, as they come; those of an earlier part of the run are written again.
 class MetricsStream {
  public:
   explicit MetricsStream(const std::filesystem::path& path) : file_(path) {}
-  void add(const GainProgress& progress) {
+  void add(const GainProgress& progress, double seconds) {
     for (const auto& point : progress.points) {
-      nlohmann::ordered_json line;
-      line["run"] = point.run;
-      line["iteration"] = progress.iteration;
-      line["cost"] = number(point.cost);
-      line["mse"] = number(point.mse);
-      line["kl_to_ekf"] = number(point.kl_to_ekf);
-      line["seconds"] = progress.elapsed_seconds;
-      file_ << line.dump() << '\n';
+      lines_.push_back({point.run, progress.iteration, point.cost, point.mse, point.kl_to_ekf, seconds});
+      write(lines_.back());
     }
     file_.flush();
+  }
+  void name_state(Archive& archive) {
+    long count = std::ssize(lines_);
+    archive("count", count);
+    lines_.resize(static_cast<std::size_t>(count));
+    archive.each("run", lines_, &Metrics::run), archive.each("iteration", lines_, &Metrics::iteration);
+    archive.each("cost", lines_, &Metrics::cost), archive.each("mse", lines_, &Metrics::mse);
+    archive.each("kl_to_ekf", lines_, &Metrics::kl_to_ekf), archive.each("seconds", lines_, &Metrics::seconds);
+    if (!archive.restores()) return;
+    for (const Metrics& line : lines_) write(line);
   }
   void close() {
     file_.close();
@@ -51,7 +62,19 @@ class MetricsStream {
   }
 
  private:
+  void write(const Metrics& metrics) {
+    nlohmann::ordered_json line;
+    line["run"] = metrics.run;
+    line["iteration"] = metrics.iteration;
+    line["cost"] = number(metrics.cost);
+    line["mse"] = number(metrics.mse);
+    line["kl_to_ekf"] = number(metrics.kl_to_ekf);
+    line["seconds"] = metrics.seconds;
+    file_ << line.dump() << '\n';
+  }
+
   std::ofstream file_;
+  std::vector<Metrics> lines_;
 };
 
 /// A field of every run as one array [run, ...].
@@ -233,16 +256,23 @@ std::vector<std::string> notes(const Plan& plan, const LearnGainResult& learned)
 
 }  // namespace
 
-Outcome learn_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                       const Monitor& monitor) {
+Outcome learn_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                       RunCheckpoint& checkpoint) {
   const Plan plan = make_plan(device, config);
   MetricsStream metrics(folder.pending("metrics.jsonl"));
+  const Snapshot found = checkpoint.found();
+  const auto name_metrics = [&](Archive& archive) { metrics.name_state(archive); };
+  if (!found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_metrics(archive);
+  }
+  PartOfCheckpoints learning(&checkpoint, found, "learning", name_metrics);
   const auto heard = [&](const GainProgress& progress) {
-    metrics.add(progress);
+    metrics.add(progress, checkpoint.seconds_before() + progress.elapsed_seconds);
     return monitor({progress.iteration, progress.iterations, "iterations", progress.cost, progress.elapsed_seconds,
                     progress.remaining_seconds});
   };
-  const auto learned = learn_gain(device, plan.problems, gain_runs(plan), learn_options(plan.config), heard);
+  const auto learned = learn_gain(device, plan.problems, gain_runs(plan), learn_options(plan.config), heard, &learning);
 
   Outcome outcome;
   outcome.flagged =

@@ -2,26 +2,27 @@
 
 namespace vida::jobs {
 
-Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor) {
+Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                RunCheckpoint& checkpoint) {
   switch (io::job_letter(config.job())) {
     case 'l':
-      return learn_gain_job(device, config, folder, monitor);
+      return learn_gain_job(device, config, folder, monitor, checkpoint);
     case 'e':
-      return evaluate_gain_job(device, config, folder, monitor);
+      return evaluate_gain_job(device, config, folder, monitor, checkpoint);
     case 'g':
-      return gaussian_vi_job(device, config, folder, monitor);
+      return gaussian_vi_job(device, config, folder, monitor, checkpoint);
     case 'f':
-      return flow_vi_job(device, config, folder, monitor);
+      return flow_vi_job(device, config, folder, monitor, checkpoint);
     case 'a':
-      return amortized_job(device, config, folder, monitor);
+      return amortized_job(device, config, folder, monitor, checkpoint);
     case 'd':
-      return assimilate_job(device, config, folder, monitor);
+      return assimilate_job(device, config, folder, monitor, checkpoint);
     case 'p':
-      return inpainting_job(device, config, folder, monitor);
+      return inpainting_job(device, config, folder, monitor, checkpoint);
     case 'w':
-      return sweep_job(device, config, folder, monitor);
+      return sweep_job(device, config, folder, monitor, checkpoint);
     default:
-      return ensemble_job(device, config, folder, monitor);
+      return ensemble_job(device, config, folder, monitor, checkpoint);
   }
 }
 

@@ -10,9 +10,10 @@
 
 namespace vida::jobs {
 
-Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor) {
+Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
+                  RunCheckpoint& checkpoint) {
   const SweepPlan plan = make_sweep_plan(device, config);
-  const SweepScores scores = run_sweep(device, plan, monitor);
+  const SweepScores scores = run_sweep(device, plan, monitor, checkpoint);
   Outcome outcome;
   outcome.interrupted = scores.interrupted;
   for (const FilterScores& point : scores.points) outcome.flagged += point.failed;

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "backend/archive.hpp"
 #include "jobs/assimilation_plan.hpp"
 #include "jobs/problem.hpp"
 
@@ -42,6 +43,31 @@ std::vector<std::size_t> order_of(const std::vector<SweepPoint>& points) {
   return order;
 }
 
+void name_summaries(Archive& archive, std::vector<AssimilationSummary>& summaries) {
+  using S = AssimilationSummary;
+  archive.each("forecast_error", summaries, &S::forecast_error);
+  archive.each("analysis_error", summaries, &S::analysis_error);
+  archive.each("analysis_error_deviation", summaries, &S::analysis_error_deviation);
+  archive.each("forecast_spread", summaries, &S::forecast_spread);
+  archive.each("analysis_spread", summaries, &S::analysis_spread);
+  archive.each("ratio", summaries, &S::ratio), archive.each("chi_square", summaries, &S::chi_square);
+  archive.each("forecast_crps", summaries, &S::forecast_crps);
+  archive.each("analysis_crps", summaries, &S::analysis_crps);
+  archive.each("lost_at", summaries, &S::lost_at), archive.each("failed_at", summaries, &S::failed_at);
+}
+
+/// The runs of one batch, reduced to their time means, and how far they are.
+struct BatchState {
+  std::vector<AssimilationSummary> summaries;  // unknown where a run has not ended
+  std::size_t first = 0, together = 0;         // of the chunk at work; 0: none is
+  double seconds = 0;
+
+  void name_state(Archive& archive) {
+    archive("first", first), archive("together", together), archive("seconds", seconds);
+    name_summaries(archive, summaries);
+  }
+};
+
 /// Batches of runs, one after the other, each reduced to its time means.
 class Batches {
  public:
@@ -53,35 +79,44 @@ class Batches {
         monitor_(monitor) {}
 
   bool interrupted() const { return interrupted_; }
-  double seconds() const { return seconds_; }
 
   /// filters and places: of each run. Returns the time means of each, unknown where an interruption kept it from
-  /// ending.
-  std::vector<AssimilationSummary> run(std::span<const FilterProblem> problems, const std::vector<SweepPoint>& points,
-                                       const std::vector<Place>& places, const char* unit) {
+  /// ending. `checkpoints` takes a state that name_state() names beside the batch's own.
+  BatchState run(std::span<const FilterProblem> problems, const std::vector<SweepPoint>& points,
+                 const std::vector<Place>& places, const char* unit, Checkpoints& checkpoints) {
     const long cycles = problems.front().data.y.extent(0), total = static_cast<long>(places.size()) * cycles;
-    const auto chunk =
+    const auto room =
         std::max<std::size_t>(1, chunk_bytes_ / (sizeof(double) * kCycleScores * static_cast<std::size_t>(cycles)));
-    std::vector<AssimilationSummary> summaries(places.size(), kUnknown);
-    seconds_ = 0;
-    for (std::size_t first = 0; first < places.size() && !interrupted_; first += chunk) {
-      const std::size_t count = std::min(chunk, places.size() - first);
+    BatchState state{std::vector<AssimilationSummary>(places.size(), kUnknown)};
+    const auto name_state = [&](Archive& archive) { state.name_state(archive); };
+    const Snapshot found = checkpoints.found();
+    if (!found.empty()) {
+      Archive archive = Archive::restoring(found);
+      name_state(archive);
+    }
+    PartOfCheckpoints chunk(&checkpoints, found, "chunk", name_state);
+    const Seconds elapsed;
+    const double before = state.seconds;
+    while (state.first < places.size() && !interrupted_) {
+      if (state.together == 0) state.together = std::min(room, places.size() - state.first);
       const auto heard = [&](const AssimilationProgress& progress) {
-        const double elapsed = seconds_ + progress.elapsed_seconds;
-        const long done = static_cast<long>(first) * cycles + progress.done;
-        const bool go_on = monitor_({done, total, unit, kNaN, elapsed,
-                                     elapsed * static_cast<double>(total - done) / static_cast<double>(done)});
+        state.seconds = before + elapsed();
+        const long done = static_cast<long>(state.first) * cycles + progress.done;
+        const bool go_on = monitor_({done, total, unit, kNaN, state.seconds,
+                                     state.seconds * static_cast<double>(total - done) / static_cast<double>(done)});
         interrupted_ |= !go_on && done < total;
-        last_ = progress.elapsed_seconds;
         return go_on;
       };
-      const auto results = assimilate(device_, problems,
-                                      runs(problems, points, std::span(places).subspan(first, count)), options_, heard);
-      seconds_ += last_;
-      for (std::size_t i = 0; i < count; ++i)
-        if (ended(results[i])) summaries[first + i] = summarize(results[i], burn_in_);
+      const auto results =
+          assimilate(device_, problems, runs(problems, points, std::span(places).subspan(state.first, state.together)),
+                     options_, heard, &chunk);
+      for (std::size_t i = 0; i < results.size(); ++i)
+        if (ended(results[i])) state.summaries[state.first + i] = summarize(results[i], burn_in_);
+      if (interrupted_) break;  // the chunk has kept its own state
+      state.first += state.together, state.together = 0;
+      if (checkpoints.due()) checkpoints.keep(saved(name_state));
     }
-    return summaries;
+    return state;
   }
 
   static std::vector<AssimilationRun> runs(std::span<const FilterProblem> problems,
@@ -100,7 +135,6 @@ class Batches {
   std::size_t chunk_bytes_;
   const Monitor& monitor_;
   bool interrupted_ = false;
-  double seconds_ = 0, last_ = 0;
 };
 
 std::vector<std::optional<long>> best_of(const SweepPlan& plan, const std::vector<FilterScores>& scores) {
@@ -116,7 +150,8 @@ std::vector<std::optional<long>> best_of(const SweepPlan& plan, const std::vecto
 
 /// The best points on further twins of their kind of data.
 std::vector<std::optional<FilterScores>> held_out(const Device& device, const SweepPlan& plan,
-                                                  const SweepScores& scores, Batches& batches) {
+                                                  const SweepScores& scores, Batches& batches,
+                                                  Checkpoints& checkpoints) {
   const long twins = plan.config.integer("sweep.validate");
   std::vector<FilterProblem> problems;
   std::vector<Place> places;
@@ -128,7 +163,8 @@ std::vector<std::optional<FilterScores>> held_out(const Device& device, const Sw
     for (long k = 0; best && k < twins; ++k)
       places.push_back(
           {static_cast<std::size_t>(*best), plan.points[static_cast<std::size_t>(*best)].kind * twins + k});
-  const auto summaries = batches.run(problems, plan.points, places, "run-cycles of further twins");
+  const auto summaries =
+      batches.run(problems, plan.points, places, "run-cycles of further twins", checkpoints).summaries;
   std::vector<std::optional<FilterScores>> result;
   auto next = summaries.begin();
   for (const auto& best : scores.best) {
@@ -142,27 +178,34 @@ std::vector<std::optional<FilterScores>> held_out(const Device& device, const Sw
 
 }  // namespace
 
-SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor, std::size_t chunk_bytes) {
+SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor, Checkpoints& checkpoints,
+                      std::size_t chunk_bytes) {
   std::vector<Place> places;
   const auto order = order_of(plan.points);
   for (const std::size_t point : order)
     for (long k = 0; k < plan.seeds; ++k) places.push_back({point, plan.points[point].kind * plan.seeds + k});
   validate(plan.problems, Batches::runs(plan.problems, plan.points, places));
   Batches batches(device, plan.config, plan.burn_in, chunk_bytes, monitor);
-  const auto summaries = batches.run(plan.problems, plan.points, places, "run-cycles");
+  const Snapshot found = checkpoints.found();
+  PartOfCheckpoints runs(&checkpoints, found, "runs", [](Archive&) {});
+  BatchState done = batches.run(plan.problems, plan.points, places, "run-cycles", runs);
   SweepScores scores;
-  scores.seconds = batches.seconds();
+  scores.seconds = done.seconds;
   scores.points.resize(plan.points.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
-    const auto first = summaries.begin() + static_cast<long>(i) * plan.seeds;
+    const auto first = done.summaries.begin() + static_cast<long>(i) * plan.seeds;
     scores.points[order[i]] = filter_scores(std::vector<AssimilationSummary>(first, first + plan.seeds));
   }
-  scores.runs = std::count_if(summaries.begin(), summaries.end(), [](const AssimilationSummary& run) {
+  scores.runs = std::count_if(done.summaries.begin(), done.summaries.end(), [](const AssimilationSummary& run) {
     return run.failed_at >= 0 || !std::isnan(run.analysis_error);
   });
   scores.best = best_of(plan, scores.points);
-  if (plan.config.integer("sweep.validate") > 0 && !batches.interrupted())
-    scores.held_out = held_out(device, plan, scores, batches);
+  if (plan.config.integer("sweep.validate") > 0 && !batches.interrupted()) {
+    const Snapshot whole = saved([&](Archive& archive) { done.name_state(archive); });
+    PartOfCheckpoints further(&checkpoints, found, "further",
+                              [&](Archive& archive) { archive.put_part("runs", whole); });
+    scores.held_out = held_out(device, plan, scores, batches, further);
+  }
   scores.interrupted = batches.interrupted();
   return scores;
 }

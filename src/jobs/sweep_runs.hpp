@@ -24,7 +24,7 @@ struct SweepScores {
 
 /// Runs the sweep. Only the time means of a run are kept: runs come in chunks whose scores of every cycle fit into
 /// `chunk_bytes`, and no result depends on them.
-SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor,
+SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor, Checkpoints& checkpoints,
                       std::size_t chunk_bytes = std::size_t{256} << 20);
 
 }  // namespace vida::jobs

@@ -6,22 +6,20 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <memory>
 
-#include "backend/executor.hpp"
-#include "ensemble_statistics.cuh"
-#include "ensemble_steps.cuh"
+#include "models/ensemble_chunk.hpp"
 #include "models/ensemble_lyapunov.hpp"
-#include "vida/random.hpp"
 
 namespace vida {
 namespace {
 
 using kernels::kEnsembleBlock;
 
-constexpr std::uint32_t kInitialState = static_cast<std::uint32_t>(Stream::initial_state);
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // a statistic of no members
 constexpr long kChunkByDefault = 1L << 20;                          // more members at once gain nothing
-constexpr double kComponentStepsPerCall = 2e10;                     // between two calls of the progress function
+constexpr double kFirstStretch = 1e7;     // component steps before the first call of the progress function
+constexpr double kSecondsPerStretch = 1;  // between two calls later on
 
 long member_count(const EnsembleOptions& options) {
   return options.initial_states.empty() ? options.members : options.initial_states.extent(0);
@@ -52,127 +50,10 @@ void validate(const EnsembleOptions& options) {
                                       options.lyapunov_exponents, options.model.n));
 }
 
-/// Mean and spread of a growing set: blocks are added in index order, in double (Chan et al. 1979).
-struct RunningMoments {
-  double count = 0, mean = 0, squares = 0;
-  double minimum = std::numeric_limits<double>::infinity(), maximum = -std::numeric_limits<double>::infinity();
-
-  template <class Real>
-  void add(const kernels::BlockStatistics<Real>& block) {
-    if (!(block.count > 0)) return;
-    const double total = count + block.count, difference = block.mean - mean;
-    squares += block.squares + difference * difference * count * block.count / total;
-    mean += difference * block.count / total;
-    count = total;
-    minimum = std::min<double>(minimum, block.minimum);
-    maximum = std::max<double>(maximum, block.maximum);
-  }
-};
-
-/// The members that are on the device at the same time.
-template <class Real>
-class Chunk {
- public:
-  Chunk(Executor& executor, const EnsembleOptions& options, long capacity)
-      : executor_(executor),
-        options_(options),
-        n_(options.model.n),
-        stride_(capacity),
-        states_(executor, static_cast<std::size_t>(n_ * stride_)),
-        statistics_(executor, static_cast<std::size_t>(capacity / kEnsembleBlock * n_)) {}
-
-  static long bytes_per_member(long n) {
-    return n * static_cast<long>(sizeof(Real)) + n * 5 * static_cast<long>(sizeof(Real)) / kEnsembleBlock + 1;
-  }
-
-  void start(long first, long count) {
-    first_ = first;
-    count_ = count;
-    if (!options_.initial_states.empty()) return upload_states();
-    launch(executor_, {.items = blocks()},
-           kernels::EnsembleInitialStates<Real>{static_cast<int>(n_), states_.data(), stride_, count_, first_,
-                                                options_.seed, kInitialState, static_cast<Real>(options_.initial_mean),
-                                                static_cast<Real>(std::sqrt(options_.initial_variance))});
-  }
-
-  void advance(long steps) {
-    switch (n_) {
-      case 8:
-        return lanes<8>(steps);
-      case 12:
-        return lanes<12>(steps);
-      case 20:
-        return lanes<20>(steps);
-      case 36:
-        return lanes<36>(steps);
-      case 40:
-        return lanes<40>(steps);
-      case 80:
-        return lanes<80>(steps);
-      default:
-        break;
-    }
-    using Kernel = kernels::EnsembleTeams<Real>;
-    const int n = static_cast<int>(n_);
-    launch(executor_,
-           {.items = count_,
-            .lanes = static_cast<int>(std::min(128L, round_up(n_, 32))),
-            .scratch_bytes = Kernel::scratch_bytes(n)},
-           Kernel{n, states_.data(), stride_, steps, dt(), forcing()});
-  }
-
-  void add_to(std::vector<RunningMoments>& moments) {
-    using Kernel = kernels::EnsembleStatisticsOfBlocks<Real>;
-    launch(executor_, {.items = blocks(), .scratch_bytes = Kernel::scratch_bytes()},
-           Kernel{static_cast<int>(n_), states_.data(), stride_, count_, statistics_.data()});
-    const auto found = statistics_.download();
-    for (long block = 0; block < blocks(); ++block)
-      for (long c = 0; c < n_; ++c)
-        moments[static_cast<std::size_t>(c)].add(found[static_cast<std::size_t>(block * n_ + c)]);
-  }
-
-  /// to: [member, n] of the whole ensemble; the members of this chunk that it holds are written.
-  void keep(View<double, 2> to) {
-    const long count = std::min(to.extent(0) - first_, count_);
-    std::vector<Real> row(static_cast<std::size_t>(std::max(count, 0L)));
-    for (long c = 0; c < n_; ++c) {
-      states_.download(row.data(), row.size(), static_cast<std::size_t>(c * stride_));
-      for (long m = 0; m < count; ++m) to(first_ + m, c) = row[static_cast<std::size_t>(m)];
-    }
-  }
-
- private:
-  long blocks() const { return (count_ + kEnsembleBlock - 1) / kEnsembleBlock; }
-  Real dt() const { return static_cast<Real>(options_.model.dt); }
-  Real forcing() const { return static_cast<Real>(options_.model.forcing); }
-
-  template <int N>
-  void lanes(long steps) {
-    launch_lanes(executor_, round_up(count_, executor_.pack_width(sizeof(Real))),
-                 kernels::EnsembleLanes<Real, N>{states_.data(), states_.data(), stride_, steps, dt(), forcing()});
-  }
-
-  void upload_states() {
-    std::vector<Real> row(static_cast<std::size_t>(count_));
-    for (long c = 0; c < n_; ++c) {
-      for (long m = 0; m < count_; ++m)
-        row[static_cast<std::size_t>(m)] = static_cast<Real>(options_.initial_states(first_ + m, c));
-      states_.upload(row.data(), row.size(), static_cast<std::size_t>(c * stride_));
-    }
-  }
-
-  Executor& executor_;
-  const EnsembleOptions& options_;
-  long n_, stride_;
-  long first_ = 0, count_ = 0;
-  Buffer<Real> states_;  // [n, stride]
-  Buffer<kernels::BlockStatistics<Real>> statistics_;
-};
-
 /// Members per chunk: whole blocks, so that the blocks are the same for every size.
 template <class Real>
 long chunk_capacity(const Device& device, const EnsembleOptions& options) {
-  const long bytes = Chunk<Real>::bytes_per_member(options.model.n);
+  const long bytes = EnsembleChunk<Real>::bytes_per_member(options.model.n);
   const long affordable = static_cast<long>(device.memory_limit()) / bytes / kEnsembleBlock * kEnsembleBlock;
   if (affordable == 0)
     throw OutOfMemory(
@@ -190,17 +71,44 @@ std::vector<double> first_member(const Device& device, const EnsembleOptions& op
   for (long c = 0; c < n && !options.initial_states.empty(); ++c)
     alone.initial_states(0, c) = options.initial_states(0, c);
   alone.members = 1;
-  Chunk<double> chunk(device.executor(), alone, kEnsembleBlock);
-  chunk.start(0, 1);
+  EnsembleChunk<double> chunk(device.executor(), alone, kEnsembleBlock);
+  chunk.take(0, 1);
+  chunk.start();
   Matrix state({1, n});
   chunk.keep(state);
   return {state.begin(), state.end()};
 }
 
+void name_statistics(Archive& archive, std::vector<EnsembleStatistics>& statistics) {
+  using S = EnsembleStatistics;
+  archive.each("members", statistics, &S::members), archive.each("finite_members", statistics, &S::finite_members);
+  archive.each("time", statistics, &S::time), archive.each("snapshot_time", statistics, &S::snapshot_time);
+  archive.each("mean", statistics, &S::mean), archive.each("variance", statistics, &S::variance);
+  archive.each("minimum", statistics, &S::minimum), archive.each("maximum", statistics, &S::maximum);
+  archive.each("snapshots", statistics, &S::snapshots);
+}
+
+/// The exponents' part of the work: their perturbations advance one at a time, where members fill the vectors.
+double share_of_exponents(const EnsembleOptions& options) {
+  if (options.lyapunov_exponents == 0) return 0;
+  const double exponents = 8.0 * (1 + 3 * options.lyapunov_exponents);
+  return exponents / (exponents + static_cast<double>(member_count(options)));
+}
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Where an integration is.
+struct Place {
+  long first = 0, capacity = 0;  // members: of the chunk at work
+  long step = 0;                 // which it has taken
+};
+
 template <class Real>
-EnsembleStatistics integrate(const Device& device, const EnsembleOptions& options, const EnsembleProgress& progress) {
+EnsembleStatistics integrate(const Device& device, const EnsembleOptions& options, const EnsembleProgress& progress,
+                             Checkpoints& checkpoints) {
   const long n = options.model.n, members = member_count(options);
-  const long capacity = chunk_capacity<Real>(device, options);
+  const long room = chunk_capacity<Real>(device, options);
   EnsembleStatistics result;
   result.time = static_cast<double>(options.steps) * options.model.dt;
   const long kept = options.snapshot_every ? std::min(options.snapshot_members, members) : 0;
@@ -210,31 +118,50 @@ EnsembleStatistics integrate(const Device& device, const EnsembleOptions& option
     result.snapshot_time.push_back(static_cast<double>(s * options.snapshot_every) * options.model.dt);
 
   std::vector<RunningMoments> moments(static_cast<std::size_t>(n));
-  Chunk<Real> chunk(device.executor(), options, capacity);
+  Place place{0, room, 0};
+  std::unique_ptr<EnsembleChunk<Real>> chunk;
+  const auto name_state = [&](Archive& archive) {
+    archive("first", place.first), archive("capacity", place.capacity), archive("step", place.step);
+    archive("members", result.members), archive.fixed("snapshots", result.snapshots);
+    name_moments(archive, moments);
+    if (place.step == 0) return;
+    if (!chunk) chunk = std::make_unique<EnsembleChunk<Real>>(device.executor(), options, place.capacity);
+    chunk->name_state(archive);
+  };
+  if (const Snapshot found = checkpoints.found(); !found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
   bool go_on = true;
-  for (long first = 0; first < members && go_on; first += capacity) {
-    const long count = std::min(capacity, members - first);
+  while (place.first < members && go_on) {
+    const long first = place.first, count = std::min(place.capacity, members - first);
     const bool keeping = first < kept;
-    const long stretch = std::max(1L, static_cast<long>(kComponentStepsPerCall / static_cast<double>(n * count)));
-    chunk.start(first, count);
-    if (keeping) chunk.keep(result.snapshots.view()[0]);
-    for (long step = 0; step < options.steps && go_on;) {
-      long next = std::min(options.steps, step + stretch);
-      if (keeping) next = std::min(next, (step / options.snapshot_every + 1) * options.snapshot_every);
-      chunk.advance(next - step);
-      step = next;
-      if (keeping && step % options.snapshot_every == 0)
-        chunk.keep(result.snapshots.view()[step / options.snapshot_every]);
-      if (step == options.steps) {
-        chunk.add_to(moments);
+    double stretch = kFirstStretch / static_cast<double>(n * count);  // steps between two calls
+    if (!chunk) chunk = std::make_unique<EnsembleChunk<Real>>(device.executor(), options, place.capacity);
+    chunk->take(first, count);
+    if (place.step == 0) chunk->start();
+    if (keeping && place.step == 0) chunk->keep(result.snapshots.view()[0]);
+    while (place.step < options.steps && go_on) {
+      const Clock::time_point begin = Clock::now();
+      const long steps = std::max(1L, static_cast<long>(std::min(stretch, 1e15)));
+      long next = std::min(options.steps, place.step + steps);
+      if (keeping) next = std::min(next, (place.step / options.snapshot_every + 1) * options.snapshot_every);
+      chunk->advance(next - place.step);
+      place.step = next;
+      if (keeping && place.step % options.snapshot_every == 0)
+        chunk->keep(result.snapshots.view()[place.step / options.snapshot_every]);
+      const double share = static_cast<double>(place.step) / static_cast<double>(options.steps);
+      if (place.step == options.steps) {
+        chunk->add_to(moments);
         result.members = first + count;
+        place = {first + count, place.capacity, 0};
       }
-      if (progress) {
-        device.executor().wait();
-        const double share = static_cast<double>(step) / static_cast<double>(options.steps);
-        go_on =
-            progress((static_cast<double>(first) + static_cast<double>(count) * share) / static_cast<double>(members));
-      }
+      device.executor().wait();
+      stretch *= std::clamp(kSecondsPerStretch / std::max(seconds_since(begin), 1e-6), 0.1, 4.0);
+      go_on = !progress || progress((static_cast<double>(first) + static_cast<double>(count) * share) /
+                                    static_cast<double>(members));
+      if (!go_on || checkpoints.due()) checkpoints.keep(saved(name_state));
+      if (place.step == 0) break;  // the chunk is done
     }
   }
 
@@ -251,16 +178,40 @@ EnsembleStatistics integrate(const Device& device, const EnsembleOptions& option
 }  // namespace
 
 EnsembleStatistics integrate_ensemble(const Device& device, const EnsembleOptions& options,
-                                      const EnsembleProgress& progress) {
+                                      const EnsembleProgress& progress, Checkpoints* checkpoints) {
   validate(options);
-  const auto start = std::chrono::steady_clock::now();
-  auto result = options.precision == Precision::float32 ? integrate<float>(device, options, progress)
-                                                        : integrate<double>(device, options, progress);
-  if (options.lyapunov_exponents > 0 && result.members == member_count(options))
-    result.lyapunov = lyapunov_exponents(device, options.model, first_member(device, options), options.steps,
-                                         options.lyapunov_exponents);
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
+  const Clock::time_point start = Clock::now();
+  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
+  std::vector<EnsembleStatistics> done;  // all but the exponents, when they are known
+  const auto name_state = [&](Archive& archive) {
+    long count = std::ssize(done);
+    archive("done", count);
+    done.resize(static_cast<std::size_t>(count));
+    name_statistics(archive, done);
+  };
+  if (!found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
+  const double exponents_share = share_of_exponents(options);
+  const auto part = [&](double first, double size) -> EnsembleProgress {
+    return [&progress, first, size](double share) { return !progress || progress(first + size * share); };
+  };
+  if (done.empty()) {
+    PartOfCheckpoints members(checkpoints, found, "members", name_state);
+    const EnsembleProgress heard = part(0, 1 - exponents_share);
+    done = {options.precision == Precision::float32 ? integrate<float>(device, options, heard, members)
+                                                    : integrate<double>(device, options, heard, members)};
+  }
+  EnsembleStatistics& result = done[0];
+  if (options.lyapunov_exponents > 0 && result.members == member_count(options)) {
+    PartOfCheckpoints exponents(checkpoints, found, "exponents", name_state);
+    result.lyapunov =
+        lyapunov_exponents(device, options.model, first_member(device, options), options.steps,
+                           options.lyapunov_exponents, part(1 - exponents_share, exponents_share), exponents);
+  }
+  result.seconds = seconds_since(start);
+  return std::move(result);
 }
 
 }  // namespace vida

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 
 namespace vida {
 namespace {
+
+constexpr long kSpeakEvery = 1000;  // steps: some milliseconds
 
 /// Rows of `perturbations` [count, n] become orthonormal (modified Gram-Schmidt); growth[i] receives the length of row
 /// i without the rows above, the diagonal of R.
@@ -27,7 +28,8 @@ void orthonormalize(Matrix& perturbations, std::vector<double>& growth) {
 }  // namespace
 
 std::vector<double> lyapunov_exponents(const Device& device, const Lorenz96& model, std::span<const double> state,
-                                       long steps, int count) {
+                                       long steps, int count, const std::function<bool(double)>& progress,
+                                       Checkpoints& checkpoints) {
   const long n = model.n;
   const long interval = std::max(1L, std::lround(0.25 / model.dt));  // growth stays within a few powers of ten
   const long settle = std::min(steps / 4, std::lround(20 / model.dt));
@@ -36,8 +38,17 @@ std::vector<double> lyapunov_exponents(const Device& device, const Lorenz96& mod
   for (long i = 0; i < count; ++i) perturbations(i, i) = 1;
   std::vector<double> growth(static_cast<std::size_t>(count)), sums(growth.size());
 
-  long counted = 0;
-  for (long step = 0; step < steps;) {
+  long counted = 0, step = 0;
+  const auto name_state = [&](Archive& archive) {
+    archive("step", step), archive("counted", counted);
+    archive.fixed("trajectory", trajectory), archive.fixed("perturbations", perturbations);
+    archive.fixed("sums", sums);
+  };
+  if (const Snapshot found = checkpoints.found(); !found.empty()) {
+    Archive archive = Archive::restoring(found);
+    name_state(archive);
+  }
+  for (long spoken = 0; step < steps;) {
     const long stop = step < settle ? settle : steps;
     const long stride = std::min(interval, stop - step);
     for (long i = 0; i < count; ++i) std::copy(trajectory.begin(), trajectory.end(), &states(i, 0));
@@ -49,6 +60,11 @@ std::vector<double> lyapunov_exponents(const Device& device, const Lorenz96& mod
       for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += std::log(growth[i]);
     }
     step += stride;
+    if (step - spoken < kSpeakEvery && step < steps) continue;
+    spoken = step;
+    const bool go_on = progress(static_cast<double>(step) / static_cast<double>(steps));
+    if (!go_on || checkpoints.due()) checkpoints.keep(saved(name_state));
+    if (!go_on && step < steps) return {};
   }
   for (double& sum : sums) sum /= static_cast<double>(counted) * model.dt;
   std::sort(sums.begin(), sums.end(), std::greater<>());

@@ -105,6 +105,14 @@ Answer Workplace::vida_on_a_small_disk(const std::vector<std::string>& words, lo
   return wait_for(start(words, {}, bytes));
 }
 
+Answer Workplace::vida_killed(const std::vector<std::string>& words, double seconds,
+                              const std::vector<std::string>& environment) const {
+  const int process = start(words, environment);
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  ::kill(process, SIGKILL);  // of a process that has ended nothing is left to kill
+  return wait_for(process);
+}
+
 Answer Workplace::vida_interrupted(const std::vector<std::string>& words, int signal,
                                    const std::string& file_ready) const {
   const int process = start(words, {});

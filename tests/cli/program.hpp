@@ -30,6 +30,9 @@ class Workplace {
   Answer vida(const std::vector<std::string>& words, const std::vector<std::string>& environment = {}) const;
   /// The same on a disk where no file may grow beyond `bytes`.
   Answer vida_on_a_small_disk(const std::vector<std::string>& words, long bytes) const;
+  /// Kills it (SIGKILL) after so many seconds, unless it ended before.
+  Answer vida_killed(const std::vector<std::string>& words, double seconds,
+                     const std::vector<std::string>& environment = {}) const;
   /// Starts it, sends `signal` once `file_ready` (a part of a file's name) has content or is a folder, and waits.
   Answer vida_interrupted(const std::vector<std::string>& words, int signal, const std::string& file_ready) const;
 

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "backend/archive.hpp"
 #include "cli/inference_jobs.hpp"
 #include "cli/sweep_jobs.hpp"
 #include "jobs/sweep_plan.hpp"
@@ -128,9 +129,10 @@ TEST(SweepJob, NoResultDependsOnTheChunks) {
     heard = status.done;
     return true;
   };
-  const auto whole = jobs::run_sweep(device, plan, monitor);
+  NoCheckpoints none;
+  const auto whole = jobs::run_sweep(device, plan, monitor, none);
   heard = 0;
-  const auto pieces = jobs::run_sweep(device, plan, monitor, 5 * one_run);
+  const auto pieces = jobs::run_sweep(device, plan, monitor, none, 5 * one_run);
   EXPECT_EQ(heard, 18 * 60);
   ASSERT_EQ(whole.points.size(), 9U);
   EXPECT_EQ(whole.best, pieces.best);

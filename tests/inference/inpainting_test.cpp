@@ -126,31 +126,6 @@ TEST_P(Inpainting, GradientIsThatOfTheLoss) {
   EXPECT_LE(relative_error(difference, square), 0.02);
 }
 
-TEST_P(Inpainting, ATrainingThatWasStoppedGoesOnAsIfItWasNot) {
-  const Sides sides(160, 6);
-  const InpaintingShape shape = small_shape();
-  const PixelMap map = pixel_map_of(sides.view(), shape);
-  const EpochOptions options = short_training(4);  // of 3 steps
-  const EpochFit whole = fit_inpainting(device(), sides.view(), map, shape, options);
-  for (const long stop : {3L, 8L}) {  // after the first epoch, and within the third
-    TrainingState kept;
-    const EpochFit part =
-        fit_inpainting(device(), sides.view(), map, shape, options, [&](const EpochStatus& status, const auto& state) {
-          if (status.step < stop) return true;
-          kept = state();
-          return false;
-        });
-    EXPECT_FALSE(part.finished);
-    EXPECT_EQ(kept.step, part.steps);
-    const EpochFit rest = fit_inpainting(device(), sides.view(), map, shape, options, {}, &kept);
-    EXPECT_TRUE(rest.finished);
-    EXPECT_EQ(rest.parameters, whole.parameters);
-    EXPECT_EQ(rest.losses, whole.losses);
-    EXPECT_EQ(rest.validation, whole.validation);
-    EXPECT_EQ(rest.best_after, whole.best_after);
-  }
-}
-
 TEST_P(Inpainting, ShiftsMoveTrainingImagesAndNothingElse) {
   const Sides sides(160, 6);
   const InpaintingShape shape = small_shape();
@@ -167,18 +142,6 @@ TEST_P(Inpainting, ShiftsMoveTrainingImagesAndNothingElse) {
   const EpochFit none = fit_inpainting(device(), empty, map, shape, options);
   options.shift = 3;
   EXPECT_EQ(fit_inpainting(device(), empty, map, shape, options).parameters, none.parameters);
-}
-
-TEST_P(Inpainting, ATrainingRefusesTheStateOfAnother) {
-  const Sides sides(160, 6);
-  const InpaintingShape shape = small_shape();
-  TrainingState other;
-  other.values.resize(3);
-  EXPECT_THAT(message_of<InvalidArgument>([&] {
-                fit_inpainting(device(), sides.view(), pixel_map_of(sides.view(), shape), shape, short_training(1), {},
-                               &other);
-              }),
-              HasSubstr("the training to resume has 3 parameters"));
 }
 
 TEST_P(Inpainting, DrawsBelongToTheImageAndNotToItsCompany) {

@@ -95,14 +95,14 @@ const float* ClassifierObjective::probabilities() {
 }
 
 EpochFit fit_classifier(const Device& device, const ImageView& images, const ClassifierShape& shape,
-                        const EpochOptions& options, const EpochProgress& progress) {
+                        const EpochOptions& options, const EpochProgress& progress, Checkpoints* checkpoints) {
   require_labels(shape, images);
   Executor& executor = device.executor();
   const NetworkLayout layout = classifier_layout(shape);
   TrainedParameters parameters(executor, initial_network_parameters(layout, options.seed + 2, 0));
   validate(options, images.count());
   ClassifierObjective objective(executor, shape, parameters.values.data(), parameters.gradient.data(), options);
-  return EpochTrainer(executor, parameters, objective, images, options).run(progress);
+  return EpochTrainer(executor, parameters, objective, images, options, checkpoints).run(progress);
 }
 
 void require_labels(const ClassifierShape& shape, const ImageView& images) {

@@ -84,7 +84,7 @@ TrainedParameters::TrainedParameters(Executor& executor, const std::vector<doubl
       gradient(executor, initial.size()) {}
 
 EpochTrainer::EpochTrainer(Executor& executor, TrainedParameters& parameters, ImageObjective& objective,
-                           const ImageView& images, const EpochOptions& options, const TrainingState* resume)
+                           const ImageView& images, const EpochOptions& options, Checkpoints* checkpoints)
     : executor_(executor),
       parameters_(parameters),
       objective_(objective),
@@ -100,8 +100,12 @@ EpochTrainer::EpochTrainer(Executor& executor, TrainedParameters& parameters, Im
       sums_(executor, options.batch),
       pixels_(count_of(options.batch * images.size())),
       labels_(count_of(options.batch)),
-      best_loss_(std::numeric_limits<double>::infinity()) {
-  if (resume) restore(*resume);
+      best_loss_(std::numeric_limits<double>::infinity()),
+      checkpoints_(checkpoints) {
+  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
+  if (found.empty()) return;
+  Archive archive = Archive::restoring(found);
+  name_state(archive);
 }
 
 /// The images of a step: an epoch is a permutation of those that are not held out.
@@ -125,9 +129,10 @@ void EpochTrainer::take_step() {
                     objective_.unit() / static_cast<double>(options_.batch));
   };
   load(taken_);
-  if (!recording_ && fit_.steps > 0) recording_ = executor_.record(work);
+  if (!recording_ && warm_) recording_ = executor_.record(work);
   recording_ ? recording_->play() : work();
-  ++taken_, ++fit_.steps;
+  warm_ = true;
+  ++taken_;
 }
 
 void EpochTrainer::validate_now() {
@@ -153,48 +158,20 @@ EpochFit EpochTrainer::run(const EpochProgress& progress) {
     if (last || (epoch && taken_ / epoch_steps_ % options_.validate_every == 0)) validate_now();
     if (!epoch && !last && taken_ % 8) continue;
     if (epoch && optimizer_.flagged_at()[0] >= 0) break;  // it would stay where it is
-    if (!progress) continue;
     const double validation = fit_.validation.empty() ? std::nan("") : fit_.validation.back();
-    if (!progress({taken_, steps_, validation, epoch}, [this] { return state(); }) && !last) return finish(false);
+    const bool going = !progress || progress({taken_, steps_, validation, epoch});
+    if (checkpoints_ && (!going || last || checkpoints_->due()))
+      checkpoints_->keep(saved([this](Archive& archive) { name_state(archive); }));
+    if (!going && !last) return finish(false);
   }
   return finish(true);
 }
 
-TrainingState EpochTrainer::state() const {
-  const OptimizerState<float> s = optimizer_.state();
-  return {.step = taken_,
-          .values = s.values,
-          .best = s.best,
-          .last_good = s.last_good,
-          .first = s.first,
-          .second = s.second,
-          .losses = s.losses,
-          .validation = fit_.validation,
-          .validated_after = fit_.validated_after,
-          .best_loss = best_loss_,
-          .best_after = fit_.best_after,
-          .flagged_at = s.flagged_at[0]};
-}
-
-void EpochTrainer::restore(const TrainingState& s) {
-  const std::size_t count = parameters_.values.size();
-  for (const auto* part : {&s.values, &s.best, &s.last_good, &s.first, &s.second})
-    if (part->size() != count)
-      throw InvalidArgument(fmt::format("the training to resume has {} parameters, expected {}.", part->size(), count));
-  if (std::ssize(s.losses) != steps_ || s.step < 0 || s.step > steps_)
-    throw InvalidArgument(
-        fmt::format("the training to resume has {} of {} steps, expected one of {}.", s.step, s.losses.size(), steps_));
-  optimizer_.restore({.values = s.values,
-                      .best = s.best,
-                      .last_good = s.last_good,
-                      .first = s.first,
-                      .second = s.second,
-                      .losses = s.losses,
-                      .flagged_at = {static_cast<int>(s.flagged_at)},
-                      .clock = static_cast<std::uint32_t>(s.step)});
-  taken_ = s.step;
-  fit_.validation = s.validation, fit_.validated_after = s.validated_after;
-  best_loss_ = s.best_loss, fit_.best_after = s.best_after;
+void EpochTrainer::name_state(Archive& archive) {
+  archive("taken", taken_);
+  optimizer_.name_state(archive);
+  archive("validation", fit_.validation), archive("validated_after", fit_.validated_after);
+  archive("best_loss", best_loss_), archive("best_after", fit_.best_after);
 }
 
 EpochFit EpochTrainer::finish(bool finished) {
@@ -210,14 +187,14 @@ EpochFit EpochTrainer::finish(bool finished) {
 
 EpochFit fit_inpainting(const Device& device, const ImageView& images, const PixelMap& map,
                         const InpaintingShape& shape, const EpochOptions& options, const EpochProgress& progress,
-                        const TrainingState* resume) {
+                        Checkpoints* checkpoints) {
   validate(shape);
   require_images(shape, images);
   validate(options, images.count());
   Executor& executor = device.executor();
   TrainedParameters parameters(executor, initial_inpainting_parameters(shape, options.seed));
   InpaintingObjective objective(executor, shape, map, parameters.values.data(), parameters.gradient.data(), options);
-  return EpochTrainer(executor, parameters, objective, images, options, resume).run(progress);
+  return EpochTrainer(executor, parameters, objective, images, options, checkpoints).run(progress);
 }
 
 }  // namespace vida

@@ -23,15 +23,14 @@ struct TrainedParameters {
 class EpochTrainer {
  public:
   EpochTrainer(Executor& executor, TrainedParameters& parameters, ImageObjective& objective, const ImageView& images,
-               const EpochOptions& options, const TrainingState* resume = nullptr);
+               const EpochOptions& options, Checkpoints* checkpoints);
   EpochFit run(const EpochProgress& progress);
 
  private:
   void load(long step);
   void take_step();
   void validate_now();
-  TrainingState state() const;
-  void restore(const TrainingState& state);
+  void name_state(Archive& archive);
   EpochFit finish(bool finished);
 
   Executor& executor_;
@@ -46,6 +45,8 @@ class EpochTrainer {
   std::vector<std::uint8_t> pixels_, labels_;  // of a batch
   EpochFit fit_;
   double best_loss_;
+  Checkpoints* checkpoints_;
+  bool warm_ = false;  // a step was taken by this object
   std::unique_ptr<Recording> recording_;
 };
 

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "io/checkpoint.hpp"
+#include "io/config.hpp"
+#include "io/files.hpp"
+#include "vida/device.hpp"
+
+namespace vida::jobs {
+
+/// Seconds since it was made.
+class Seconds {
+ public:
+  double operator()() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// When a run leaves its state.
+struct CheckpointOptions {
+  double seconds = 60;  ///< so long after the last time; 0: only when it is interrupted
+  long steps = 0;       ///< also after so many steps at which the job can be left; 0: not by count
+};
+
+/// The checkpoint of one run in the folder of its result: the file is there from the run's start to its end, so that
+/// whatever stops the run, "vida run --resume" goes on.
+class RunCheckpoint final : public Checkpoints {
+ public:
+  static constexpr const char* kFile = "checkpoint.safetensors";
+  using Warn = std::function<void(const std::string&)>;
+
+  /// The checkpoint in `folder`, with what is needed to run it again. None when there is none. Throws FileError.
+  static std::optional<io::Checkpoint> in(const std::filesystem::path& folder);
+  /// The configuration that a checkpoint was made for.
+  static io::ConfigSource source_of(const io::Checkpoint& checkpoint);
+
+  /// Begins a run, or goes on with `found`. Throws FileError when `found` is of another configuration or of other input
+  /// files. `warn` hears when a state cannot be written; the run then goes on, and the last state stays.
+  RunCheckpoint(io::OutputFolder& folder, const io::ConfigSource& source, const io::Config& config,
+                const Device& device, const CheckpointOptions& options, std::optional<io::Checkpoint> found, Warn warn);
+  /// Removes the file of a run that ended before it had a state, by an error.
+  ~RunCheckpoint() override;
+  RunCheckpoint(const RunCheckpoint&) = delete;
+  RunCheckpoint& operator=(const RunCheckpoint&) = delete;
+
+  /// Data of the run that no setting shows, the images of a folder. Throws FileError when they differ from those of the
+  /// state that was found.
+  void identify(const std::string& key, const std::string& text);
+
+  Snapshot found() override { return std::exchange(found_.state, {}); }
+  bool due() override;
+  void keep(Snapshot state) override;
+
+  /// Removes the file: the run has ended without a result.
+  void remove() const;
+
+  bool resumed() const { return resumed_; }  ///< there was a state to go on from
+  /// The latest state that the job wanted kept is in the file.
+  bool safe() const { return has_state_ && safe_; }
+  double seconds_before() const { return before_; }    ///< that earlier parts of the run took
+  double seconds() const { return before_ + now_(); }  ///< of the whole run so far
+
+ private:
+  void write(Snapshot state);
+
+  io::OutputFolder& folder_;
+  CheckpointOptions options_;
+  io::Checkpoint found_, kept_;  // kept_: identity and notes
+  Warn warn_;
+  bool resumed_, safe_ = true, has_state_ = false;
+  double before_ = 0, last_ = 0, writing_ = 0;  // seconds: of earlier parts; when and for how long it was written last
+  long asked_ = 0;
+  Seconds now_;
+};
+
+}  // namespace vida::jobs
