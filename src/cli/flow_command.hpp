@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cli/options.hpp"
+#include "cli/output_file.hpp"
 #include "inference/flow_table.hpp"
-#include "io/files.hpp"
 #include "io/netcdf.hpp"
 
 // What `vida sample` and `vida density` share.
@@ -29,19 +29,6 @@ ChosenFlow choose_flow(const FlowCommandOptions& options);
 /// The contexts that --context tells, [context, c]: numbers as in 0.1,0.2, or a NetCDF file that holds `context` or `y`
 /// [.., c]. Throws InvalidArgument or FileError when they are not finite or not those of a flow with c numbers.
 Matrix read_contexts(const std::string& text, int c);
-
-/// A result of one file, written under a temporary name and renamed when it is complete.
-class OutputFile {
- public:
-  /// Throws FileError when there is such a file and `replace` is false, or its folder cannot be written.
-  OutputFile(const std::filesystem::path& path, bool replace);
-  std::filesystem::path pending() { return folder_.pending(path_.filename().string()); }
-  void commit() { folder_.commit(); }
-
- private:
-  std::filesystem::path path_;
-  io::OutputFolder folder_;
-};
 
 /// Names and sizes of the axes of a result: [context, `samples`, ..], without the first one for a flow without context.
 struct Axes {

@@ -86,6 +86,16 @@ void define_density(CLI::App& app, vida::cli::DensityOptions& options) {
       "y [context, feature]. Points [point, state] are then taken at every context.");
 }
 
+void define_report(CLI::App& app, vida::cli::ReportOptions& options) {
+  app.add_option("folders", options.folders, "what 'vida run' left")->required()->type_name("DIR");
+  app.add_option("--out", options.out, "file for the page (DIR/report.html, or report.html for several folders)")
+      ->type_name("FILE.html");
+  app.add_option("--title", options.title, "heading of the page")->type_name("TEXT");
+  app.add_flag("--force", options.force, "replace a file that is already there");
+  app.add_flag("--quiet", options.quiet, "no last line; errors and warnings are still reported");
+  app.footer("With several folders the page begins with the settings that differ and the scores side by side.");
+}
+
 int command(int argc, char** argv) {
   CLI::App app("vida: batches of posteriors, filters, learned gains and ensembles, on the CPU or a GPU", "vida");
   app.set_version_flag("--version", fmt::format("vida {}", vida::kVersion));
@@ -99,6 +109,9 @@ int command(int argc, char** argv) {
   vida::cli::RunOptions run_options;
   auto* run = app.add_subcommand("run", "run the job that a configuration describes");
   define_run(*run, run_options);
+  vida::cli::ReportOptions report_options;
+  auto* report = app.add_subcommand("report", "make one page of what runs left: scores, figures, settings");
+  define_report(*report, report_options);
   vida::cli::SampleOptions sample_options;
   auto* sample = app.add_subcommand("sample", "draw from a trained flow");
   define_sample(*sample, sample_options);
@@ -119,11 +132,12 @@ int command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
     const std::string word = argc > 1 ? argv[1] : "";
-    const std::vector<std::string> commands = {"run", "sample", "density", "init", "list", "info"};
+    const std::vector<std::string> commands = {"run", "report", "sample", "density", "init", "list", "info"};
     if (!word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end()) {
       const std::string near = vida::io::nearest(word, commands);
-      fmt::print(stderr, "vida: {} is not a command; {}\n", word,
-                 near.empty() ? "expected run, sample, density, init, list or info." : "did you mean " + near + "?");
+      fmt::print(
+          stderr, "vida: {} is not a command; {}\n", word,
+          near.empty() ? "expected run, report, sample, density, init, list or info." : "did you mean " + near + "?");
       return vida::cli::kUsage;
     }
     const std::string known = std::find(commands.begin(), commands.end(), word) != commands.end() ? word : "run";
@@ -132,6 +146,7 @@ int command(int argc, char** argv) {
     return vida::cli::kUsage;
   }
   if (run->parsed()) return vida::cli::run(run_options);
+  if (report->parsed()) return vida::cli::report(report_options);
   if (sample->parsed()) return vida::cli::sample(sample_options);
   if (density->parsed()) return vida::cli::density(density_options);
   if (init->parsed()) return vida::cli::init(example);

@@ -48,9 +48,17 @@ struct DensityOptions : FlowCommandOptions {
   std::filesystem::path points;
 };
 
+struct ReportOptions {
+  std::vector<std::filesystem::path> folders;  ///< of runs, at least one
+  std::string out;                             ///< empty: beside the run, or here for several
+  std::string title;
+  bool force = false, quiet = false;
+};
+
 int run(const RunOptions& options);
 int sample(const SampleOptions& options);
 int density(const DensityOptions& options);
+int report(const ReportOptions& options);
 int init(const std::string& example);
 int list();
 int info();

@@ -23,14 +23,14 @@ void draw_figures(const std::filesystem::path& folder) {
 }
 
 int finish(const RunOptions& options, const jobs::Outcome& outcome, io::OutputFolder& folder,
-           const jobs::RunCheckpoint& checkpoint, bool draw, int signal) {
+           const jobs::RunCheckpoint& checkpoint, int signal) {
   const std::string path = folder.path().string();
   const bool goes_on = outcome.interrupted && checkpoint.safe();
   for (const auto& note : outcome.notes) log().warning(note);
   if (outcome.usable) {
     if (!outcome.interrupted) folder.obsolete(jobs::RunCheckpoint::kFile);
     folder.commit();
-    if (draw) draw_figures(folder.path());
+    draw_figures(folder.path());
     if (!options.quiet) fmt::print("{}results are in {}\n", outcome.table, path);
   } else if (!outcome.interrupted) {
     log().error("there is nothing usable to write.");
@@ -121,8 +121,7 @@ int run(const RunOptions& options) {
   };
   const auto outcome = jobs::run_job(device, config, folder, monitor, checkpoint);
   progress.finish();
-  const bool draw = config.job() != "evaluate-gain";  // that result is numbers
-  return finish(options, outcome, folder, checkpoint, draw, InterruptGuard::signal());
+  return finish(options, outcome, folder, checkpoint, InterruptGuard::signal());
 }
 
 }  // namespace vida::cli

@@ -77,10 +77,10 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
 nlohmann::ordered_json summarize(const Device& device, const io::Config& config, const FlowShape& shape,
                                  const Findings& found, double seconds) {
   auto summary = summary_header(config, device);
-  summary["flagged"] = found.fit.flagged_at >= 0 ? 1 : 0;
   summary["seconds"] = seconds;
   summary["parameters"] = flow_parameter_count(shape);
   summary["loss"] = number(found.joint.loss.value);
+  summary["loss_error"] = number(found.joint.loss.standard_error);
   if (found.joint.kl) {
     summary["mean_kl"] = number(found.joint.kl->value);
     summary["mean_kl_error"] = number(found.joint.kl->standard_error);
@@ -88,7 +88,10 @@ nlohmann::ordered_json summarize(const Device& device, const io::Config& config,
   if (found.calibration) {
     if (found.calibration->uniformity) summary["rank_p_value"] = found.calibration->uniformity->p_value;
     summary["coverage_50"] = found.calibration->half.observed;
+    summary["coverage_50_nominal"] = found.calibration->half.nominal;
     summary["coverage_90"] = found.calibration->most.observed;
+    summary["coverage_90_nominal"] = found.calibration->most.nominal;
+    summary["replications"] = found.calibration->ranks.extent(0);
   }
   summary["examined"] = examined_summary(found.examined.problems);
   return summary;
@@ -164,11 +167,9 @@ Outcome amortized_job(const Device& device, const io::Config& config, io::Output
   note_heavy_tails(found.examined.problems, "the map does not cover this posterior", outcome);
   if (found.calibration) note_miscalibration(*found.calibration, outcome);
   outcome.table = table(found);
-  auto summary = summarize(device, config, shape, found, seconds);
-  summary["interrupted"] = outcome.interrupted;
   write_netcdf(folder.pending("result.nc"), device, config, problems, found);
   write_weights(folder.pending("flow.safetensors"), config, shape, {found.fit});
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
+  write_summary(folder, config, outcome, summarize(device, config, shape, found, seconds));
   return outcome;
 }
 

@@ -45,14 +45,13 @@ nlohmann::ordered_json settings_json(const io::Config& config, long filter) {
 }
 
 nlohmann::ordered_json summary_of(const Device& device, const AssimilationPlan& plan,
-                                  const std::vector<FilterScores>& scores, double seconds, bool interrupted) {
+                                  const std::vector<FilterScores>& scores, double seconds) {
   auto summary = summary_header(plan.config, device);
   summary["cycles"] = plan.cycles();
   summary["burn_in"] = plan.burn_in;
   summary["data_sets"] = plan.sets();
   summary["truth"] = plan.has_truth();
   summary["seconds"] = seconds;
-  summary["interrupted"] = interrupted;
   summary["filters"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < scores.size(); ++i) {
     nlohmann::ordered_json filter;
@@ -98,8 +97,7 @@ Outcome assimilate_job(const Device& device, const io::Config& config, io::Outpu
   if (!outcome.usable) return outcome;
   outcome.table = table_of(plan, scores);
   write_assimilation(folder.pending("result.nc"), device, plan, results, scores);
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), plan.config,
-                summary_of(device, plan, scores, seconds, outcome.interrupted));
+  write_summary(folder, plan.config, outcome, summary_of(device, plan, scores, seconds));
   return outcome;
 }
 

@@ -154,10 +154,9 @@ Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFo
                     outcome.flagged, statistics.members, options.model.dt));
   if (!outcome.usable) return outcome;
   auto summary = summarize(device, config, statistics, checkpoint.seconds_before() + statistics.seconds);
-  summary["interrupted"] = outcome.interrupted;
   outcome.table = table(summary);
   write_netcdf(folder.pending("result.nc"), device, config, statistics);
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
+  write_summary(folder, config, outcome, std::move(summary));
   return outcome;
 }
 

@@ -190,7 +190,7 @@ Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::Ou
   }
   outcome.table = table(summary);
   write_netcdf(folder.pending("result.nc"), device, plan, evaluation);
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), plan.config, summary);
+  write_summary(folder, plan.config, outcome, std::move(summary));
   return outcome;
 }
 

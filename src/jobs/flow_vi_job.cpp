@@ -68,14 +68,12 @@ Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFo
 
   auto summary = summary_header(config, device);
   summary["problems"] = fits.size();
-  summary["flagged"] = outcome.flagged;
   summary["seconds"] = seconds;
   summary["parameters"] = flow_parameter_count(shape);
   summary["examined"] = examined_summary(examined.problems);
-  summary["interrupted"] = outcome.interrupted;
   write_netcdf(folder.pending("result.nc"), device, config, problems, fits, examined);
   write_weights(folder.pending("flow.safetensors"), config, shape, fits);
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
+  write_summary(folder, config, outcome, std::move(summary));
   return outcome;
 }
 

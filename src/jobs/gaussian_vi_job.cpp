@@ -154,8 +154,6 @@ nlohmann::ordered_json summarize(const Device& device, const io::Config& config,
     ++good;
   }
   summary["problems"] = fits.size();
-  summary["flagged"] =
-      std::count_if(fits.begin(), fits.end(), [](const GaussianFit& fit) { return fit.flagged_at >= 0; });
   summary["elbo_mean"] = number(good ? elbo / static_cast<double>(good) : kNaN);
   summary["seconds"] = seconds;
   summary["examined"] = examined_summary(examined);
@@ -202,12 +200,10 @@ Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::Outp
                       "good one. A smaller fit.step (now {}) or fit.clip may help.",
                       i, fits[size(i)].flagged_at, options.step));
   note_heavy_tails(examined.problems, "this family does not cover the posterior", outcome);
-  auto summary = summarize(device, config, fits, examined.problems, seconds);
-  summary["interrupted"] = outcome.interrupted;
   outcome.table = examined_table(examined.problems, elbo, count);
   write_netcdf(folder.pending("result.nc"), device, config, problems, fits, examined);
   write_weights(folder.pending("gaussian.safetensors"), fits);
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
+  write_summary(folder, config, outcome, summarize(device, config, fits, examined.problems, seconds));
   return outcome;
 }
 

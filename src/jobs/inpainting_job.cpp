@@ -128,11 +128,9 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
   }
   note_weakness(report, outcome);
   outcome.table = inpainting_table(plan, report, seconds);
-  auto summary = summarize(device, config, plan, *model, fit, report, seconds);
-  summary["interrupted"] = outcome.interrupted;
   write_inpainting_result(folder.pending("result.nc"), device, config, plan, fit, report, drawn);
   io::write_inpainting(folder.pending("model.safetensors"), *model);
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), config, summary);
+  write_summary(folder, config, outcome, summarize(device, config, plan, *model, fit, report, seconds));
   return outcome;
 }
 

@@ -209,12 +209,11 @@ nlohmann::ordered_json run_summary(const Run& run, const LearnedGain& learned, c
 }
 
 nlohmann::ordered_json summarize(const Device& device, const Plan& plan, const LearnGainResult& learned,
-                                 const std::vector<GainReport>& reports, bool interrupted) {
+                                 const std::vector<GainReport>& reports) {
   auto summary = summary_header(plan.config, device);
   summary["structure"] = plan.config.text("gain.structure");
   summary["optimizer"] = plan.config.text("optimizer.name");
   summary["seconds_per_iteration"] = learned.seconds_per_iteration;
-  summary["interrupted"] = interrupted;
   if (!plan.batched) {
     summary.update(run_summary(plan.runs[0], learned.runs[0], reports[0]));
     return summary;
@@ -287,8 +286,7 @@ Outcome learn_gain_job(const Device& device, const io::Config& config, io::Outpu
   outcome.table = score_table(plan, learned, reports);
   write_netcdf(folder.pending("result.nc"), device, plan, learned, reports);
   write_gain(folder.pending("gain.nc"), device, plan, learned);
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), plan.config,
-                summarize(device, plan, learned, reports, outcome.interrupted));
+  write_summary(folder, plan.config, outcome, summarize(device, plan, learned, reports));
   return outcome;
 }
 

@@ -7,8 +7,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "io/files.hpp"
-
 namespace vida::jobs {
 namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -87,10 +85,13 @@ Array<double, 3> stack(std::span<const Matrix> matrices) {
   return result;
 }
 
-void write_summary(const std::string& config_path, const std::string& summary_path, const io::Config& config,
-                   const nlohmann::ordered_json& summary) {
-  io::write_text(config_path, config.to_toml());
-  io::write_text(summary_path, summary.dump(2) + "\n");
+void write_summary(io::OutputFolder& folder, const io::Config& config, const Outcome& outcome,
+                   nlohmann::ordered_json summary) {
+  summary["interrupted"] = outcome.interrupted;
+  summary["flagged"] = outcome.flagged;
+  summary["notes"] = outcome.notes;
+  io::write_text(folder.pending("config.toml"), config.to_toml());
+  io::write_text(folder.pending("summary.json"), summary.dump(2) + "\n");
 }
 
 }  // namespace vida::jobs

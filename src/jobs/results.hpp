@@ -7,6 +7,7 @@
 
 #include "io/config.hpp"
 #include "io/netcdf.hpp"
+#include "jobs/job.hpp"
 #include "vida/vida.hpp"
 
 namespace vida::jobs {
@@ -38,8 +39,9 @@ void put_time(io::NetcdfWriter& file, const std::string& name, const std::string
 Matrix stack(std::span<const std::vector<double>> rows);
 Array<double, 3> stack(std::span<const Matrix> matrices);
 
-/// Writes the effective configuration and summary.json as pending files.
-void write_summary(const std::string& config_path, const std::string& summary_path, const io::Config& config,
-                   const nlohmann::ordered_json& summary);
+/// Writes the effective configuration and summary.json as pending files. How the run ended (interrupted, flagged) and
+/// its notes are added to the summary here, so they must be complete.
+void write_summary(io::OutputFolder& folder, const io::Config& config, const Outcome& outcome,
+                   nlohmann::ordered_json summary);
 
 }  // namespace vida::jobs

@@ -28,9 +28,8 @@ Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFold
   summary["burn_in"] = plan.burn_in;
   summary["seeds"] = plan.seeds;
   summary["seconds"] = scores.seconds;
-  summary["interrupted"] = scores.interrupted;
   summary.update(sweep_json(plan, scores));
-  write_summary(folder.pending("config.toml"), folder.pending("summary.json"), plan.config, summary);
+  write_summary(folder, plan.config, outcome, std::move(summary));
   return outcome;
 }
 

@@ -17,4 +17,12 @@ struct FigureReport {
 /// result or the folder cannot be written.
 FigureReport write_figures(const std::filesystem::path& result_folder);
 
+/// Names of the figures that there are pictures of in result_folder/figures, sorted.
+std::vector<std::string> drawn_figures(const std::filesystem::path& result_folder);
+
+/// Draws the figures of a result that there is no picture of, and leaves the others. `files` are the names of all that
+/// there are now ("loss"), in the order to look at them. Throws FileError when there is no result that can be read, or
+/// the folder cannot be written.
+FigureReport complete_figures(const std::filesystem::path& result_folder);
+
 }  // namespace vida::report
