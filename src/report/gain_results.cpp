@@ -40,11 +40,22 @@ std::vector<std::string> axes_of(const Json& summary) {
   return axes;
 }
 
+/// A number that somebody chose, as it was written.
+Cell setting_cell(const Json& value) { return value.is_number() ? text_cell(value.dump()) : json_cell(value); }
+
 /// The columns before the scores.
 std::vector<Column> run_columns(const Json& summary) {
   std::vector<Column> columns = {{"gain"}};
   for (const std::string& axis : axes_of(summary)) columns.push_back({axis});
+  columns.push_back({"flagged"});
   return columns;
+}
+
+/// Where a run stopped because its cost was not finite; no value where it went well.
+Cell flag_cell(const Json& run) {
+  if (member(run, "converged") != Json(false)) return {};
+  const Json& at = member(run, "flagged_at");
+  return marked_if(true, text_cell(at.is_number() ? "iteration " + at.dump() : "yes"));
 }
 
 std::vector<Cell> run_cells(const Json& summary, const Json& run, std::size_t number) {
@@ -52,7 +63,8 @@ std::vector<Cell> run_cells(const Json& summary, const Json& run, std::size_t nu
   std::vector<Cell> cells = {text_cell(is_batch(summary)   ? std::to_string(number)
                                        : structure.empty() ? "given"
                                                            : structure)};
-  for (const std::string& axis : axes_of(summary)) cells.push_back(json_cell(member(run, axis)));
+  for (const std::string& axis : axes_of(summary)) cells.push_back(setting_cell(member(run, axis)));
+  cells.push_back(flag_cell(run));
   return cells;
 }
 
@@ -66,7 +78,6 @@ struct ScoreColumn {
 Table table_of(const Json& summary, const std::vector<ScoreColumn>& scores) {
   auto columns = run_columns(summary);
   for (const ScoreColumn& score : scores) columns.push_back(score.column);
-  columns.push_back({"flagged"});
   Table table(columns);
   std::size_t number = 0;
   for (const Json* run : runs_of(summary)) {
@@ -75,11 +86,6 @@ Table table_of(const Json& summary, const std::vector<ScoreColumn>& scores) {
       const double value = number_in(*run, score.key);
       cells.push_back(score.decimals < 0 ? number_cell(value) : number_cell(value, score.decimals));
     }
-    const bool failed = member(*run, "converged") == Json(false);
-    const Json& at = member(*run, "flagged_at");
-    cells.push_back(!failed          ? Cell{}
-                    : at.is_number() ? marked_if(true, text_cell("at iteration " + at.dump()))
-                                     : marked_if(true, text_cell("yes")));
     table.row(cells);
   }
   return table;
@@ -116,9 +122,9 @@ std::vector<ResultTable> learned_gain_tables(const Json& summary) {
   row("cost, gain at the start", cost("cost_initial"), "nat");
   row("cost, learned gain", cost("cost_final"), "nat");
   row("KL to the EKF", cell("kl_to_ekf"), "nat per cycle");
-  row("distance to the steady gain of the EKF", cell("gain_distance_to_steady"), "");
+  row("distance to the steady gain of the EKF", cell("gain_distance_to_steady"), " ");
   row("innovation chi-square", cell("chi_square"), "1 expected");
-  row("iterations", cell("iterations"), "");
+  row("iterations", cell("iterations"), " ");
   return {{"Mean squared error", mse, {kMseRemark}}, {"Cost and further scores", others, {kKlRemark}}};
 }
 

@@ -21,7 +21,7 @@ struct JobView {
 };
 constexpr std::array<JobView, 9> kViews = {{{"learn-gain", learned_gain_scores, learned_gain_tables},
                                             {"evaluate-gain", evaluated_gain_scores, scores_alone},
-                                            {"ensemble", ensemble_scores, ensemble_tables},
+                                            {"ensemble", ensemble_scores, scores_alone},
                                             {"gaussian-vi", posterior_scores, posterior_tables},
                                             {"flow-vi", posterior_scores, posterior_tables},
                                             {"amortized", amortized_scores, amortized_tables},

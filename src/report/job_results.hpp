@@ -42,6 +42,5 @@ std::vector<ResultTable> sweep_tables(const nlohmann::ordered_json& summary);
 ResultTable inpainting_scores(const nlohmann::ordered_json& summary);
 std::vector<ResultTable> inpainting_tables(const nlohmann::ordered_json& summary);
 ResultTable ensemble_scores(const nlohmann::ordered_json& summary);
-std::vector<ResultTable> ensemble_tables(const nlohmann::ordered_json& summary);
 
 }  // namespace vida::report

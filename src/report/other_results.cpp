@@ -12,16 +12,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kOff = 0.05;       // what an interval may hold more or less than it should
-constexpr std::size_t kShown = 40;  // Lyapunov exponents
+constexpr double kOff = 0.05;  // what an interval may hold more or less than it should
 
 double percent(double share) { return 100 * share; }
 
 ResultTable intervals(const Json& summary) {
   Table table({{"central interval"}, {"true pixels inside", "%"}, {"expected", "%"}});
-  for (const auto& [name, key] : {std::pair{"half", "coverage_50"}, {"most", "coverage_90"}}) {
+  for (const auto& [share, key] : {std::pair{50, "coverage_50"}, {90, "coverage_90"}}) {
     const double inside = number_in(summary, key), nominal = number_in(summary, std::string(key) + "_nominal");
-    table.row({text_cell(fmt::format("{} of the draws", name)),
+    table.row({text_cell(fmt::format("about {} % of the draws", share)),
                marked_if(std::abs(inside - nominal) > kOff, number_cell(percent(inside), 1)),
                number_cell(percent(nominal), 1)});
   }
@@ -79,17 +78,14 @@ ResultTable ensemble_scores(const Json& summary) {
   ResultTable result{"Statistics of the ensemble",
                      table,
                      {"Mean and variance over the members, then mean over the components; least and largest of all."}};
+  if (known && exponents.size() > 1) {
+    std::string all;
+    for (const Json& value : exponents)
+      if (value.is_number()) all += fmt::format("{}{:.3f}", all.empty() ? "" : ", ", value.get<double>());
+    result.remarks.push_back("Leading Lyapunov exponents: " + all + ".");
+  }
   if (table.marked()) result.remarks.push_back("Members that left the finite numbers are not part of the statistics.");
   return result;
-}
-
-std::vector<ResultTable> ensemble_tables(const Json& summary) {
-  Table exponents({{"number"}, {"exponent", "1 / time unit"}});
-  std::size_t number = 0;
-  for (const Json& value : member(summary, "lyapunov"))
-    if (value.is_number() && number < kShown)
-      exponents.row({text_cell(std::to_string(++number)), number_cell(value.get<double>())});
-  return {ensemble_scores(summary), {"Leading Lyapunov exponents", exponents}};
 }
 
 }  // namespace vida::report

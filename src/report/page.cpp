@@ -32,7 +32,9 @@ Page make_page(std::vector<RunFolder> runs, const std::string& title) {
     const Pictures pictures = pictures_of(run.path);
     run.warnings.insert(run.warnings.end(), pictures.warnings.begin(), pictures.warnings.end());
     for (const std::string& warning : run.warnings) page.warnings.push_back(run.path.string() + ": " + warning);
-    sections += run_section(run, pictures.markup, ids.back());
+    const std::string name = runs.size() > 1 ? html::element("h2", html::escaped(run.name)) : "";
+    sections +=
+        fmt::format("<section id=\"{}\">\n{}{}</section>\n", ids.back(), name, run_section(run, pictures.markup));
   }
   const std::string heading = !title.empty()    ? title
                               : runs.size() > 1 ? fmt::format("{} runs of vida", runs.size())

@@ -7,7 +7,7 @@
 namespace vida::report {
 namespace {
 
-constexpr double kTop = 0.915;  // the rest is for the key
+constexpr double kTop[] = {0.875, 0.915};  // the rest is for the key and the titles
 constexpr double kLower[] = {0.12, 0.085}, kLeft[] = {0.13, 0.095};
 constexpr double kGapX = 0.065, kGapY = 0.075;
 
@@ -31,7 +31,7 @@ Figure Panels::figure(const std::string& name) const {
 std::string Panels::at(long i, const std::string& x_title, const std::string& y_title) const {
   const double left = kLeft[columns_ - 1], lower = kLower[rows_ - 1];
   const double wide = (right_ - left - kGapX * static_cast<double>(columns_ - 1)) / static_cast<double>(columns_);
-  const double high = (kTop - lower - kGapY * static_cast<double>(rows_ - 1)) / static_cast<double>(rows_);
+  const double high = (kTop[rows_ - 1] - lower - kGapY * static_cast<double>(rows_ - 1)) / static_cast<double>(rows_);
   const long column = i % columns_, row = i / columns_;
   const double x = left + static_cast<double>(column) * (wide + kGapX);
   const double y = lower + static_cast<double>(rows_ - 1 - row) * (high + kGapY);
@@ -47,7 +47,7 @@ std::string Panels::at(long i, const std::string& x_title, const std::string& y_
 std::string Panels::colour_box() const {
   const double lower = kLower[rows_ - 1];
   return fmt::format("set colorbox user origin {},{} size {},{}\n", right_ + 0.015, lower, columns_ > 1 ? 0.016 : 0.022,
-                     kTop - lower);
+                     kTop[rows_ - 1] - lower);
 }
 
 std::string Panels::key() const {

@@ -64,19 +64,29 @@ std::string figure_markup(const fs::path& folder, const std::string& name) {
   return html::figure(uri, caption_of(name));
 }
 
+/// Names of the figures that can be shown, after the missing ones were drawn where that is possible.
+std::vector<std::string> names_of(const fs::path& run_folder, std::vector<std::string>& warnings) {
+  std::error_code ignored;
+  if (fs::exists(run_folder / "result.nc", ignored)) {
+    try {
+      const FigureReport report = complete_figures(run_folder);
+      if (!report.warning.empty()) warnings.push_back(report.warning);
+      return report.files;
+    } catch (const Error& error) {  // the pictures may be there although the numbers cannot be read
+      warnings.push_back(fmt::format("no figure was drawn: {}", error.what()));
+    }
+  }
+  const auto names = drawn_figures(run_folder);
+  if (names.empty() && warnings.empty())
+    warnings.push_back("there are no figures, and no result.nc to draw them from.");
+  return names;
+}
+
 }  // namespace
 
 Pictures pictures_of(const fs::path& run_folder) {
   Pictures pictures;
-  std::vector<std::string> names;
-  try {
-    const FigureReport report = complete_figures(run_folder);
-    names = report.files;
-    if (!report.warning.empty()) pictures.warnings.push_back(report.warning);
-  } catch (const Error& error) {  // the pictures may be there although the numbers are not
-    names = drawn_figures(run_folder);
-    pictures.warnings.push_back(fmt::format("no figure was drawn: {}", error.what()));
-  }
+  auto names = names_of(run_folder, pictures.warnings);
   std::stable_partition(names.begin(), names.end(),  // an overview before single images
                         [](const std::string& name) { return !name.starts_with("example_"); });
   for (const std::string& name : names) {

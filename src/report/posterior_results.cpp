@@ -83,8 +83,8 @@ ResultTable means(const Json& summary) {
 ResultTable calibration(const Json& summary) {
   const auto column = [&](const char* nominal, const char* fallback) {
     const double known = number_in(summary, nominal);
-    return Column{std::isfinite(known) ? fmt::format("in the central {:.1f} %", 100 * known)
-                                       : fmt::format("in the central {}", fallback),
+    return Column{std::isfinite(known) ? fmt::format("share in the central {:.1f} %", 100 * known)
+                                       : fmt::format("share in the central {}", fallback),
                   "%"};
   };
   const Json &half = member(summary, "coverage_50"), &most = member(summary, "coverage_90"),

@@ -30,6 +30,7 @@ constexpr Name kRun[] = {{"job", "job"},
 constexpr Name kSettings[] = {{"model.name", "model"},
                               {"model.n", "variables"},
                               {"model.forcing", "forcing F"},
+                              {"model.dt", "time step"},
                               {"problem.target", "target"},
                               {"problem.file", "problem file"},
                               {"observations.file", "observation file"},
@@ -106,20 +107,22 @@ std::string results(const Json& summary) {
 }
 
 std::string times(const Json& summary) {
-  Table table({{"of"}, {"value"}, {"unit"}});
+  std::string text = "\n";
   for (const Name& name : kTimes)
-    if (const double value = number_in(summary, name.key); std::isfinite(value))
-      table.row({text_cell(name.words), number_cell(value), text_cell(name.unit)});
-  if (const double bytes = number_in(summary, "peak_memory_bytes"); std::isfinite(bytes))
-    table.row({text_cell("most memory in use"), number_cell(bytes / (1024 * 1024), 0), text_cell("MiB")});
-  return table.empty() ? "" : html::element("h3", "Time and memory") + table.markup("As measured by the run");
+    if (const Cell value = number_cell(number_in(summary, name.key)); !value.markup.empty())
+      text += fact(name.words, value.markup + " " + name.unit);
+  if (const Cell mebibytes = number_cell(number_in(summary, "peak_memory_bytes") / (1024 * 1024), 0);
+      !mebibytes.markup.empty())
+    text += fact("most memory in use", mebibytes.markup + " MiB");
+  return text.size() > 1 ? html::element("h3", "Time and memory") + html::element("dl", text) : "";
 }
 
 /// How to run it again: its configuration holds every setting and paths that are absolute.
 std::string command(const RunFolder& run) {
   const double threads = number_in(run.summary, "threads");
-  return fmt::format("vida run {}/config.toml --device {}{} --out NEW_FOLDER", run.path.lexically_normal().string(),
-                     text_in(run.summary, "device"), threads >= 1 ? fmt::format(" --threads {:.0f}", threads) : "");
+  return fmt::format("vida run {} --device {}{} --out NEW_FOLDER",
+                     (run.path / "config.toml").lexically_normal().string(), text_in(run.summary, "device"),
+                     threads >= 1 ? fmt::format(" --threads {:.0f}", threads) : "");
 }
 
 }  // namespace
@@ -148,16 +151,15 @@ double seconds_of(const Json& summary) {
   return any ? sum : number_in(summary, "seconds_per_iteration") * number_in(summary, "iterations");
 }
 
-std::string run_section(const RunFolder& run, const std::string& pictures, const std::string& id) {
-  std::string text = html::element("h2", html::escaped(run.name));
-  text += facts(run) + notes(run) + html::element("h3", "Results") + results(run.summary);
+std::string run_section(const RunFolder& run, const std::string& pictures) {
+  std::string text = facts(run) + notes(run) + html::element("h3", "Results") + results(run.summary);
   if (!pictures.empty()) text += html::element("h3", "Figures") + pictures;
   text += times(run.summary) + html::element("h3", "Configuration");
   text += html::element("p", "To run it again: <code>" + html::escaped(command(run)) + "</code>");
   if (!run.configuration.empty())
     text += html::folded("config.toml, every setting with its value",
                          html::element("pre", html::escaped(run.configuration)));
-  return fmt::format("<section id=\"{}\">\n{}</section>\n", id, text);
+  return text;
 }
 
 }  // namespace vida::report

@@ -16,6 +16,6 @@ double seconds_of(const nlohmann::ordered_json& summary);
 
 /// Everything about one run: what it was, its notes, results, figures, times and configuration. `pictures`: the markup
 /// of its figures; warnings about the folder stand beside the notes of the run.
-std::string run_section(const RunFolder& run, const std::string& pictures, const std::string& id);
+std::string run_section(const RunFolder& run, const std::string& pictures);
 
 }  // namespace vida::report

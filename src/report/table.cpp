@@ -61,7 +61,7 @@ Cell number_cell(double value) {
   if (size == std::floor(size) && size < 1e12) return fixed(value, 0);
   const int magnitude = static_cast<int>(std::floor(std::log10(size)));
   if (magnitude < -4 || magnitude >= 9) return with_power(value);
-  return fixed(value, std::clamp(4 - magnitude, 0, std::max(4, 2 - magnitude)));
+  return fixed(value, std::clamp(4 - magnitude, 0, std::max(4, 1 - magnitude)));
 }
 
 Cell number_cell(double value, int decimals) { return std::isfinite(value) ? fixed(value, decimals) : Cell{}; }
@@ -93,16 +93,23 @@ void Table::lead(const Column& column, const Cell& cell) {
 }
 
 void Table::append(const Table& other) {
-  std::vector<std::size_t> places;
+  std::size_t next = 0;  // where a column that is new belongs: behind the one before it
   for (const Column& column : other.columns_) {
     const auto found = std::find(columns_.begin(), columns_.end(), column);
-    places.push_back(static_cast<std::size_t>(found - columns_.begin()));
-    if (found == columns_.end()) columns_.push_back(column);
+    if (found != columns_.end()) {
+      next = static_cast<std::size_t>(found - columns_.begin()) + 1;
+      continue;
+    }
+    const auto place = static_cast<std::ptrdiff_t>(next++);
+    columns_.insert(columns_.begin() + place, column);
+    for (auto& cells : rows_) cells.insert(cells.begin() + place, Cell{});
   }
-  for (auto& cells : rows_) cells.resize(columns_.size());
   for (const auto& cells : other.rows_) {
     std::vector<Cell> placed(columns_.size());
-    for (std::size_t i = 0; i < places.size(); ++i) placed[places[i]] = cells[i];
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const auto found = std::find(columns_.begin(), columns_.end(), other.columns_[i]);
+      placed[static_cast<std::size_t>(found - columns_.begin())] = cells[i];
+    }
     rows_.push_back(std::move(placed));
   }
 }
@@ -133,7 +140,7 @@ std::string Table::row_markup(const std::vector<Cell>& cells, const std::vector<
                        : number              ? " class=\"n\""
                        : cell.marked         ? " class=\"mark\""
                                              : "";
-    const std::string pad = number ? padding(cell.is_number ? cell.decimals : 0, decimals[i]) : "";
+    const std::string pad = cell.is_number ? padding(cell.decimals, decimals[i]) : "";
     markup += fmt::format("<td{}>{}{}</td>", kind, cell.markup.empty() ? "–" : cell.markup, pad);
   }
   return html::element("tr", markup);

@@ -43,7 +43,8 @@ class Table {
   void row(std::vector<Cell> cells);
   /// Puts a column before all others, with the same cell in each row.
   void lead(const Column& column, const Cell& cell);
-  /// Adds the rows of another table, each value below the column of its own title.
+  /// Adds the rows of another table, each value below the column of its own title; a title that is new gets a column
+  /// behind the one that it follows there.
   void append(const Table& other);
 
   /// True where no cell but those of the first column has a value.

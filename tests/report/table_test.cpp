@@ -13,8 +13,8 @@
 namespace vida::report {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(Escaped, LeavesNoMarkup) {
   EXPECT_EQ(html::escaped("a < b & \"c\" > 'd'"), "a &lt; b &amp; &quot;c&quot; &gt; &#39;d&#39;");
@@ -47,7 +47,8 @@ TEST(DataUri, IsBase64OfTheBytes) {
 TEST(NumberCell, HasAsManyDigitsAsTellSomething) {
   EXPECT_EQ(number_cell(0.18341234567890123).markup, "0.1834");
   EXPECT_EQ(number_cell(-12.3456789).markup, "−12.346");
-  EXPECT_EQ(number_cell(0.0012345).markup, "0.00123");
+  EXPECT_EQ(number_cell(0.0012345).markup, "0.0012");
+  EXPECT_EQ(number_cell(0.00012345).markup, "0.00012");
   EXPECT_EQ(number_cell(1234567.0).markup, "1\u202F234\u202F567");
   EXPECT_EQ(number_cell(1234.0).markup, "1234");
   EXPECT_EQ(number_cell(-52314.216, 2).markup, "−52\u202F314.22");
@@ -97,8 +98,8 @@ TEST(Table, AppendsByTitle) {
   other.lead({"run"}, text_cell("second"));
   one.append(other);
   const std::string markup = one.markup("Both");
-  EXPECT_THAT(markup, HasSubstr("<td>first</td><td>a</td><td class=\"n\">1</td><td class=\"n\">–</td>"));
-  EXPECT_THAT(markup, HasSubstr("<td>second</td><td>b</td><td class=\"n\">3</td><td class=\"n\">2</td>"));
+  EXPECT_THAT(markup, HasSubstr("<td>first</td><td>a</td><td class=\"n\">–</td><td class=\"n\">1</td>"));
+  EXPECT_THAT(markup, HasSubstr("<td>second</td><td>b</td><td class=\"n\">2</td><td class=\"n\">3</td>"));
 }
 
 TEST(Table, MarksCellsWithAValue) {
