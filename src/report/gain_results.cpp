@@ -55,7 +55,7 @@ std::vector<Column> run_columns(const Json& summary) {
 Cell flag_cell(const Json& run) {
   if (member(run, "converged") != Json(false)) return {};
   const Json& at = member(run, "flagged_at");
-  return marked_if(true, text_cell(at.is_number() ? "iteration " + at.dump() : "yes"));
+  return marked_if(true, text_cell(at.is_number() ? "iteration\u00A0" + at.dump() : "yes"));
 }
 
 std::vector<Cell> run_cells(const Json& summary, const Json& run, std::size_t number) {

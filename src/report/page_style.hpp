@@ -51,8 +51,8 @@ footer { margin-top: 3rem; padding-top: .5rem; border-top: 1px solid var(--line)
   h2, h3, caption { break-after: avoid; }
   section + section { break-before: page; }
   section + section > h2 { margin-top: 0; padding-top: 0; border-top: none; }
-  figure, tr, aside, dl div { break-inside: avoid; }
-  figure img { max-height: 90mm; }
+  figure, tr, aside, .table, dl div { break-inside: avoid; }
+  figure img { max-height: 78mm; }
   .table { overflow: visible; }
   table { font-size: 8pt; }
   th, td { padding-right: .7rem; }

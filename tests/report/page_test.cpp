@@ -133,7 +133,7 @@ TEST_F(Pages, OfEveryJobShowItsScores) {
         {"runs",
          {{{"seed", 3}, {"mse_train", 0.2}, {"converged", true}},
           {{"seed", 4}, {"mse_train", 0.9}, {"converged", false}, {"flagged_at", 5}}}}},
-       {">seed</th>", "<td class=\"mark\">iteration 5</td>"}},
+       {">seed</th>", "<td class=\"mark\">iteration\u00A05</td>"}},
       {{{"job", "evaluate-gain"}, {"cost", 1.5}, {"gradient_norm", 12.25}, {"converged", true}}, {"1.50", "12.250"}},
       {{{"job", "ensemble"}, {"members", 10}, {"finite_members", 9}, {"mean", 2.34}, {"lyapunov", {1.68, 1.45}}},
        {"2.3400", "1.6800", "1.680, 1.450", "<td class=\"n mark\">9</td>"}},
