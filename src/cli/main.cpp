@@ -101,7 +101,7 @@ int command(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("vida {}", vida::kVersion));
   app.require_subcommand(1);
   app.footer(
-      "Start with: vida init learn-gain > gain.toml && vida run gain.toml\n"
+      "Start with: vida init learn-gain > gain.toml && vida run gain.toml && vida report runs/gain\n"
       "Exit codes: 0 finished, 1 nothing usable, 2 usage or configuration, 3 finished with flagged problems,\n"
       "            130 or 143 interrupted: the results so far are written where there are some, and\n"
       "            'vida run --resume DIR' goes on.");

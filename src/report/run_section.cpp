@@ -85,8 +85,7 @@ std::string facts(const RunFolder& run) {
 
 std::string notes(const RunFolder& run) {
   std::vector<std::string> lines;
-  if (!ended_well(run.summary))
-    lines.push_back("The run is not complete or not all well: " + status_of(run.summary) + ".");
+  if (!ended_well(run.summary)) lines.push_back("Not all is well: " + status_of(run.summary) + ".");
   for (const Json& note : member(run.summary, "notes"))
     if (note.is_string()) lines.push_back(note.get<std::string>());
   lines.insert(lines.end(), run.warnings.begin(), run.warnings.end());
