@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "report/html.hpp"
@@ -116,11 +117,23 @@ std::string times(const Json& summary) {
   return text.size() > 1 ? html::element("h3", "Time and memory") + html::element("dl", text) : "";
 }
 
+/// A word for a shell.
+std::string quoted(const std::string& word) {
+  const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char letter) {
+    return std::isalnum(letter) ||
+           std::string_view("._-/+=:").find(static_cast<char>(letter)) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string text = "'";
+  for (const char letter : word) text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return text + "'";
+}
+
 /// How to run it again: its configuration holds every setting and paths that are absolute.
 std::string command(const RunFolder& run) {
   const double threads = number_in(run.summary, "threads");
   return fmt::format("vida run {} --device {}{} --out NEW_FOLDER",
-                     (run.path / "config.toml").lexically_normal().string(), text_in(run.summary, "device"),
+                     quoted((run.path / "config.toml").lexically_normal().string()), text_in(run.summary, "device"),
                      threads >= 1 ? fmt::format(" --threads {:.0f}", threads) : "");
 }
 

@@ -90,6 +90,11 @@ TEST_F(Pages, EscapeEverythingThatComesFromFiles) {
     EXPECT_THAT(html, AllOf(Not(HasSubstr("<script")), HasSubstr("&lt;script src=&#39;//x&#39;&gt;")));
 }
 
+TEST_F(Pages, SayHowToRunItAgain) {
+  EXPECT_THAT(page({run("plain", filters(0.2))}), HasSubstr("plain/config.toml --device cpu --threads 2 --out"));
+  EXPECT_THAT(page({run("it's", filters(0.2))}), HasSubstr("it&#39;\\&#39;&#39;s/config.toml&#39; --device cpu"));
+}
+
 TEST_F(Pages, TellNotesAndHowTheRunEnded) {
   Json summary = filters(0.2);
   EXPECT_THAT(page({run("fine", summary)}), HasSubstr("<aside>\n<ul>\n<li>there are no figures"));
