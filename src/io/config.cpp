@@ -208,7 +208,9 @@ void Config::leave_out_what_does_not_apply() {
     const bool swept = entry && std::any_of(axes_.begin(), axes_.end(), [](const Axis& axis) {
                          return axis.key == std::string(kSweep) + ".method";
                        });
-    const std::string chooser = entry ? list_key(entry->index, "method") : "model.name";
+    const std::string chooser = entry                          ? list_key(entry->index, "method")
+                                : section_of(key) == "problem" ? "problem.target"
+                                                               : "model.name";
     if (has_one_of(setting, swept ? values_of(std::string(kList) + ".method") : std::vector<Value>{at(chooser)}))
       continue;
     if (given(key))

@@ -81,6 +81,8 @@ TEST(GaussianViJob, KnowsTheDensitiesWithoutData) {
     const auto answer = run(place, fmt::format("[problem]\ntarget = '{}'\n[diagnostics]\ndraws = 1000\n", target));
     ASSERT_EQ(answer.code, 0) << target << ": " << answer.err;
     EXPECT_GT(summary_of(place)["examined"][0]["kl"], 0) << target;
+    const auto again = place.vida({"run", "o/config.toml", "--out", "again", "--force"}, {"PATH=/nowhere"});
+    EXPECT_EQ(again.code, 0) << "the configuration that a run leaves: " << again.err;
   }
 }
 
@@ -97,6 +99,8 @@ TEST(GaussianViJob, RefusesWhatItCannotUse) {
   EXPECT_THAT(refused("[problem]\nobservation = [1, 2, 3, 4, nan]\n"), HasSubstr("nan"));
   EXPECT_THAT(refused("[problem]\ntarget = 'linear-gaussian'\n"), HasSubstr("needs A [obs, state] in problem.file."));
   EXPECT_THAT(refused("[problem]\ntarget = 'banana'\nsimulate = 5\n"), HasSubstr("density without data"));
+  EXPECT_THAT(refused("[problem]\ntarget = 'banana'\nobservation = [1, 2]\n"),
+              HasSubstr("problem.target = \"banana\" has no such setting; it is one of oxygen-demand"));
   EXPECT_THAT(refused("[problem]\nfile = 'none.nc'\n"), HasSubstr("none.nc"));
   EXPECT_THAT(refused("[fit]\nfamily = 'fullest'\n"), HasSubstr("full"));
   EXPECT_THAT(refused("[batch]\n'seed' = [1, 2]\n"), HasSubstr("[batch] is not part of job \"gaussian-vi\""));
