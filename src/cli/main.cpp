@@ -5,8 +5,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <new>
 
+#include "cli/log.hpp"
 #include "cli/options.hpp"
 #include "io/files.hpp"
 #include "io/settings.hpp"
@@ -21,6 +23,21 @@ void define_device(CLI::App& app, vida::DeviceOptions& device) {
   app.add_option("--threads", device.threads, "CPU threads; 0 takes every core (0)")
       ->envname("VIDA_THREADS")
       ->type_name("N");
+}
+
+void define_log(CLI::App& app) {
+  using vida::cli::Log;
+  static const std::map<std::string, Log::Level> levels = {{"error", Log::Level::error},
+                                                           {"warning", Log::Level::warning},
+                                                           {"info", Log::Level::info},
+                                                           {"debug", Log::Level::debug}};
+  static const std::map<std::string, Log::Format> formats = {{"text", Log::Format::text}, {"json", Log::Format::json}};
+  app.add_option("--log-level", vida::cli::log().level, "what is told on stderr: error, warning, info or debug (info)")
+      ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->type_name("LEVEL");
+  app.add_option("--log-format", vida::cli::log().format, "text, or json for programs: one object a line (text)")
+      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->type_name("FORMAT");
 }
 
 void define_run(CLI::App& app, vida::cli::RunOptions& options) {
@@ -47,7 +64,8 @@ void define_run(CLI::App& app, vida::cli::RunOptions& options) {
       ->type_name("N");
   define_device(app, options.device);
   app.add_flag("--force", options.force, "replace a result that is already there");
-  app.add_flag("--quiet", options.quiet, "no progress and no table; errors are still reported");
+  define_log(app);
+  app.add_flag("--quiet", options.quiet, "no progress and no table; errors and warnings are still told");
 }
 
 /// What sample and density share; `out` is the name of the result.
@@ -62,7 +80,8 @@ void define_flow_command(CLI::App& app, vida::cli::FlowCommandOptions& options, 
   app.add_option("--precision", options.precision, "float32 or float64 (float32)")->type_name("TYPE");
   define_device(app, options.device);
   app.add_flag("--force", options.force, "replace a file that is already there");
-  app.add_flag("--quiet", options.quiet, "no last line; errors are still reported");
+  define_log(app);
+  app.add_flag("--quiet", options.quiet, "no last line; errors and warnings are still told");
 }
 
 void define_sample(CLI::App& app, vida::cli::SampleOptions& options) {
@@ -92,7 +111,8 @@ void define_report(CLI::App& app, vida::cli::ReportOptions& options) {
       ->type_name("FILE.html");
   app.add_option("--title", options.title, "heading of the page")->type_name("TEXT");
   app.add_flag("--force", options.force, "replace a file that is already there");
-  app.add_flag("--quiet", options.quiet, "no last line; errors and warnings are still reported");
+  define_log(app);
+  app.add_flag("--quiet", options.quiet, "no last line; errors and warnings are still told");
   app.footer("With several folders the page begins with the settings that differ and the scores side by side.");
 }
 
@@ -160,19 +180,19 @@ int main(int argc, char** argv) {
   try {
     return command(argc, argv);
   } catch (const vida::io::WriteError& error) {
-    fmt::print(stderr, "vida: {}\n", error.what());
+    vida::cli::log().error(error.what());
     std::fflush(nullptr);
     std::_Exit(vida::cli::kNothingUsable);  // HDF5's exit handler crashes over a file that it could not complete
   } catch (const vida::FileError& error) {
-    fmt::print(stderr, "vida: {}\n", error.what());
+    vida::cli::log().error(error.what());
     return vida::cli::kUsage;
   } catch (const vida::InvalidArgument& error) {
-    fmt::print(stderr, "vida: {}\n", error.what());
+    vida::cli::log().error(error.what());
     return vida::cli::kUsage;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "vida: the memory of this machine is exhausted. Make the batch or the problem smaller.\n");
+    vida::cli::log().error("the memory of this machine is exhausted. Make the batch or the problem smaller.");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "vida: {}\n", error.what());
+    vida::cli::log().error(error.what());
   }
   return vida::cli::kNothingUsable;
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cli/log.hpp"
 #include "cli/options.hpp"
 #include "cli/output_file.hpp"
 #include "report/page.hpp"
@@ -15,7 +16,7 @@ int report(const ReportOptions& options) {
   const auto page = report::make_page(std::move(runs), options.title);
   io::write_text(file.pending(), page.html);
   file.commit();
-  for (const auto& warning : page.warnings) fmt::print(stderr, "vida: {}\n", warning);
+  for (const auto& warning : page.warnings) log().warning(warning);
   if (!options.quiet) fmt::print("the report is in {}\n", target.string());
   return kFinished;
 }

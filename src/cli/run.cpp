@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/device.hpp"
@@ -96,6 +98,7 @@ Assignment assignment_of(const RunOptions& options) {
 }  // namespace
 
 int run(const RunOptions& options) {
+  if (options.quiet) log().level = std::min(log().level, Log::Level::warning);
   std::optional<Assignment> work = options.resume.empty() ? assignment_of(options) : assignment_of_resumed(options);
   if (!work) {
     if (!options.quiet) fmt::print("{} holds a finished run; there is nothing to go on with.\n", options.resume);
@@ -105,23 +108,43 @@ int run(const RunOptions& options) {
 
   const InterruptGuard guard;
   const Device device = open_device(options.device);
+  log().debug(fmt::format("job {} on {}, {}, {} threads; a call may plan with {:.3g} GB.", config.job(), device.name(),
+                          device.description(), device.threads(), static_cast<double>(device.memory_limit()) / 1e9));
   io::OutputFolder folder(work->out, work->replace);
-  ProgressLine progress(options.quiet);
+  ProgressLine progress;
   const auto warn = [&](const std::string& text) {
     progress.finish();
     log().warning(text);
   };
   jobs::RunCheckpoint checkpoint(folder, work->source, config, device, options.checkpoint, std::move(work->found),
-                                 warn);
-  if (checkpoint.resumed() && !options.quiet)
+                                 {warn, [&](const std::string& text) { log().debug(text); }});
+  if (checkpoint.resumed())
     log().info(fmt::format("the run in {} goes on after {}.", work->out, duration_text(checkpoint.seconds_before())));
   const auto monitor = [&](const jobs::Status& status) {
     progress.show(status);
     return InterruptGuard::signal() == 0;
   };
-  const auto outcome = jobs::run_job(device, config, folder, monitor, checkpoint);
-  progress.finish();
-  return finish(options, outcome, folder, checkpoint, InterruptGuard::signal());
+  jobs::Outcome outcome;
+  int code = kFinished;
+  try {
+    outcome = jobs::run_job(device, config, folder, monitor, checkpoint);
+    progress.finish();
+    code = finish(options, outcome, folder, checkpoint, InterruptGuard::signal());
+  } catch (const std::exception&) {
+    progress.finish();
+    if (checkpoint.safe())
+      log().warning(fmt::format("the run has ended by an error; its state is kept, and 'vida run --resume {}' goes on.",
+                                work->out));
+    throw;
+  }
+  log().event(Log::Level::info, "end",
+              {{"job", config.job()},
+               {"folder", work->out},
+               {"exit_code", code},
+               {"flagged", outcome.flagged},
+               {"interrupted", outcome.interrupted},
+               {"seconds", checkpoint.seconds()}});
+  return code;
 }
 
 }  // namespace vida::cli

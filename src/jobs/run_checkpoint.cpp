@@ -95,11 +95,11 @@ io::ConfigSource RunCheckpoint::source_of(const io::Checkpoint& checkpoint) {
 
 RunCheckpoint::RunCheckpoint(io::OutputFolder& folder, const io::ConfigSource& source, const io::Config& config,
                              const Device& device, const CheckpointOptions& options,
-                             std::optional<io::Checkpoint> found, Warn warn)
+                             std::optional<io::Checkpoint> found, Listener listener)
     : folder_(folder),
       options_(options),
       kept_{identity_of(config), notes_of(source, device), {}},
-      warn_(std::move(warn)),
+      listener_(std::move(listener)),
       resumed_(found && !found->state.empty()) {
   io::remove_abandoned(folder.path());
   if (!found) {
@@ -119,8 +119,8 @@ RunCheckpoint::RunCheckpoint(io::OutputFolder& folder, const io::ConfigSource& s
   io::require_same_run(folder.path() / kFile, there, now);
   before_ = number_of(note(found_, "seconds"));
   if (resumed_ && note(found_, "device") != device.description())
-    warn_(fmt::format("the run began on {}, and goes on on {}: results may differ in their last digits.",
-                      note(found_, "device"), device.description()));
+    listener_.warn(fmt::format("the run began on {}, and goes on on {}: results may differ in their last digits.",
+                               note(found_, "device"), device.description()));
 }
 
 RunCheckpoint::~RunCheckpoint() {
@@ -151,7 +151,7 @@ void RunCheckpoint::keep(Snapshot state) {
     has_state_ = safe_ = true;
   } catch (const FileError& error) {
     if (safe_)
-      warn_(
+      listener_.warn(
           fmt::format("the run's state cannot be kept: {} The run goes on; the last state that was kept stays. Make "
                       "room, and later states are kept again.",
                       error.what()));
@@ -167,6 +167,8 @@ void RunCheckpoint::write(Snapshot state) {
   kept_.state = {};
   last_ = now_();
   writing_ = last_ - start;
+  listener_.debug(
+      fmt::format("state kept in {:.1f} ms: {} bytes.", 1e3 * writing_, fs::file_size(folder_.path() / kFile)));
 }
 
 }  // namespace vida::jobs

@@ -32,7 +32,10 @@ struct CheckpointOptions {
 class RunCheckpoint final : public Checkpoints {
  public:
   static constexpr const char* kFile = "checkpoint.safetensors";
-  using Warn = std::function<void(const std::string&)>;
+  /// Who hears of what befalls the file.
+  struct Listener {
+    std::function<void(const std::string&)> warn, debug;
+  };
 
   /// The checkpoint in `folder`, with what is needed to run it again. None when there is none. Throws FileError.
   static std::optional<io::Checkpoint> in(const std::filesystem::path& folder);
@@ -40,9 +43,10 @@ class RunCheckpoint final : public Checkpoints {
   static io::ConfigSource source_of(const io::Checkpoint& checkpoint);
 
   /// Begins a run, or goes on with `found`. Throws FileError when `found` is of another configuration or of other input
-  /// files. `warn` hears when a state cannot be written; the run then goes on, and the last state stays.
+  /// files. The listener is warned when a state cannot be written; the run then goes on, and the last state stays.
   RunCheckpoint(io::OutputFolder& folder, const io::ConfigSource& source, const io::Config& config,
-                const Device& device, const CheckpointOptions& options, std::optional<io::Checkpoint> found, Warn warn);
+                const Device& device, const CheckpointOptions& options, std::optional<io::Checkpoint> found,
+                Listener listener);
   /// Removes the file of a run that ended before it had a state, by an error.
   ~RunCheckpoint() override;
   RunCheckpoint(const RunCheckpoint&) = delete;
@@ -71,7 +75,7 @@ class RunCheckpoint final : public Checkpoints {
   io::OutputFolder& folder_;
   CheckpointOptions options_;
   io::Checkpoint found_, kept_;  // kept_: identity and notes
-  Warn warn_;
+  Listener listener_;
   bool resumed_, safe_ = true, has_state_ = false;
   double before_ = 0, last_ = 0, writing_ = 0;  // seconds: of earlier parts; when and for how long it was written last
   long asked_ = 0;

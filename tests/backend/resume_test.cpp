@@ -165,7 +165,7 @@ TEST_P(Resume, OfEnsembles) {
   EnsembleOptions options{.model = {.n = 8}, .members = 600, .steps = kOnShim ? 4 : 40, .snapshot_every = 2};
   options.lyapunov_exponents = 2;
   options.chunk = 256;
-  if (!kOnShim) options.steps = 3000;  // the exponents speak every thousand steps
+  if (!kOnShim) options.steps = 3000, options.snapshot_every = 700;  // the exponents speak every thousand steps
   for (const Precision precision : {Precision::float64, Precision::float32}) {
     options.precision = precision;
     expect_unbroken(

@@ -152,8 +152,13 @@ TEST(BadInput, AFullDiskLeavesNoPartialFile) {
   place.write("small.toml", kSmallJob);
   const auto answer = place.vida_on_a_small_disk({"run", "small.toml", "--quiet"}, 20000);
   EXPECT_EQ(answer.code, 1);
-  EXPECT_THAT(answer.err, StartsWith("vida: '"));
-  EXPECT_THAT(place.files(), ElementsAre("small.toml"));
+  EXPECT_THAT(
+      answer.err,
+      AllOf(StartsWith("vida: the run has ended by an error; its state is kept, and 'vida run --resume runs/small'"),
+            HasSubstr("\nvida: '")));
+  EXPECT_THAT(place.files(), ElementsAre("runs", "runs/small", "runs/small/checkpoint.safetensors", "small.toml"));
+  const auto resumed = place.vida({"run", "--resume", "runs/small"}, {"PATH=/nowhere"});  // there is room again
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
 }
 
 /// A small data file whose parts the tests change.
