@@ -107,6 +107,10 @@ std::vector<AssimilationResult> assimilate(const Device& device, std::span<const
                                            const AssimilationProgressFunction& progress = {},
                                            Checkpoints* checkpoints = nullptr);
 
+/// Device memory that assimilate() takes at its peak. Throws InvalidArgument and OutOfMemory when it would.
+std::size_t assimilation_bytes(const Device& device, std::span<const FilterProblem> problems,
+                               std::span<const AssimilationRun> runs, const AssimilationOptions& options = {});
+
 /// Time means of one run after a burn-in.
 struct AssimilationSummary {
   double forecast_error = 0, analysis_error = 0;

@@ -47,4 +47,7 @@ using EnsembleProgress = std::function<bool(double)>;
 EnsembleStatistics integrate_ensemble(const Device& device, const EnsembleOptions& options,
                                       const EnsembleProgress& progress = {}, Checkpoints* checkpoints = nullptr);
 
+/// Device memory that integrate_ensemble() takes for the members that it integrates at once. Throws as it does.
+std::size_t ensemble_bytes(const Device& device, const EnsembleOptions& options);
+
 }  // namespace vida

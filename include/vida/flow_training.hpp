@@ -81,4 +81,8 @@ FlowFit fit_amortized_flow(const Device& device, const Target& target, const Flo
                            const FlowTrainingOptions& options = {}, const FlowTrainingProgress& progress = {},
                            Checkpoints* checkpoints = nullptr);
 
+/// Device memory that a training of so many problems takes: those that are trained at once, 1 for an amortised flow.
+std::size_t flow_training_bytes(const Device& device, const FlowShape& shape, const FlowTrainingOptions& options,
+                                long problems);
+
 }  // namespace vida

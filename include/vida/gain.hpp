@@ -80,6 +80,8 @@ class GainObjective {
   /// Bytes of trajectories, cost terms and adjoints for one problem in flight:
   /// 8 [(J + 1) n + (S + 1) n^2 + 2 c (2 n^2 + 2 n) + O(n^2)] in float64, S = checkpoint_interval or J, c = chunk.
   std::size_t memory_bytes() const;
+  /// Device memory of what track_ekf() keeps of each problem.
+  std::size_t reference_bytes() const;
 
  private:
   class Implementation;

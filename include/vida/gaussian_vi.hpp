@@ -54,6 +54,10 @@ std::vector<GaussianFit> fit_gaussian(const Device& device, const Target& target
                                       const GaussianViOptions& options = {}, const FitProgress& progress = {},
                                       Checkpoints* checkpoints = nullptr);
 
+/// Device memory that fit_gaussian() takes for the problems that it fits at once. Throws as it does.
+std::size_t gaussian_vi_bytes(const Device& device, const Target& target, const Matrix& observations,
+                              const GaussianViOptions& options = {});
+
 /// -ELBO at q = N(mean, factor factor'), with the expectation over given points z of equal weight, and its gradient.
 struct GaussianLoss {
   double value = 0;

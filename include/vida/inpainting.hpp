@@ -94,6 +94,9 @@ EpochFit fit_inpainting(const Device& device, const ImageView& images, const Pix
                         const InpaintingShape& shape, const EpochOptions& options, const EpochProgress& progress = {},
                         Checkpoints* checkpoints = nullptr);
 
+/// Device memory that such a training takes.
+std::size_t inpainting_training_bytes(const InpaintingShape& shape, const EpochOptions& options);
+
 /// A classifier of whole images: a network with two hidden layers and softmax.
 struct ClassifierShape {
   int pixels = 784;
@@ -139,5 +142,9 @@ class Inpainter {
   class Implementation;
   std::unique_ptr<Implementation> implementation_;
 };
+
+/// Device memory that Inpainter::score() takes.
+std::size_t inpainting_scoring_bytes(const Device& device, const InpaintingShape& shape,
+                                     const ClassifierShape& classifier, long images, int samples);
 
 }  // namespace vida

@@ -11,7 +11,7 @@ namespace vida::cli {
 int info() {
   const CudaStatus cuda = cuda_status();
   fmt::print("vida      {}\n", kVersion);
-  fmt::print("build     {}, {}\n", VIDA_COMPILER, VIDA_BUILD_TYPE);
+  fmt::print("build     {}, {}, {}\n", VIDA_COMPILER, VIDA_BUILD_TYPE, VIDA_TUNING);
   fmt::print("CPU       {}, {} cores\n", cpu_description(), Device::cpu().threads());
   fmt::print("CUDA      {}\n", cuda.built ? "built for " + cuda.architectures : std::string("not in this build"));
   if (cuda.devices > 0) {

@@ -68,6 +68,27 @@ void define_run(CLI::App& app, vida::cli::RunOptions& options) {
   app.add_flag("--quiet", options.quiet, "no progress and no table; errors and warnings are still told");
 }
 
+void define_check(CLI::App& app, vida::cli::CheckOptions& options) {
+  app.add_option("config", options.config, "configuration; 'vida init learn-gain' prints one")
+      ->required()
+      ->type_name("CONFIG.toml");
+  app.add_option("--set", options.settings, "replace one setting; may be given several times")
+      ->type_name("SECTION.KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  define_device(app, options.device);
+  app.footer(
+      "Says what 'vida run' would do, the memory and the time that it would take, and what it would write.\n"
+      "Exit codes: 0 it can run, 2 usage or configuration, 3 it takes more memory than may be planned with.");
+}
+
+void define_schema(CLI::App& app, vida::cli::SchemaOptions& options) {
+  app.add_option("job", options.job, "the settings of one job; left out: of all")->type_name("JOB");
+  auto* json = app.add_flag("--json", options.json, "as JSON");
+  app.add_flag("--words", options.words, "a key in each line and the words that it accepts, for completion in a shell")
+      ->excludes(json);
+}
+
 /// What sample and density share; `out` is the name of the result.
 void define_flow_command(CLI::App& app, vida::cli::FlowCommandOptions& options, const std::string& out) {
   options.out = out;
@@ -129,6 +150,9 @@ int command(int argc, char** argv) {
   vida::cli::RunOptions run_options;
   auto* run = app.add_subcommand("run", "run the job that a configuration describes");
   define_run(*run, run_options);
+  vida::cli::CheckOptions check_options;
+  auto* check = app.add_subcommand("check", "tell what a configuration would do, in which memory and time");
+  define_check(*check, check_options);
   vida::cli::ReportOptions report_options;
   auto* report = app.add_subcommand("report", "make one page of what runs left: scores, figures, settings");
   define_report(*report, report_options);
@@ -145,6 +169,9 @@ int command(int argc, char** argv) {
           "learn-gain, evaluate-gain, ensemble, gaussian-vi, flow-vi, amortized, assimilate, sweep or inpainting")
       ->required()
       ->type_name("NAME");
+  vida::cli::SchemaOptions schema_options;
+  auto* schema = app.add_subcommand("schema", "print every setting of a configuration: the reference");
+  define_schema(*schema, schema_options);
   auto* list = app.add_subcommand("list", "print jobs, models, filters, operators and gain structures");
   app.add_subcommand("info", "print version, build, CPU and what is known about CUDA");
   try {
@@ -152,12 +179,12 @@ int command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
     const std::string word = argc > 1 ? argv[1] : "";
-    const std::vector<std::string> commands = {"run", "report", "sample", "density", "init", "list", "info"};
+    const std::vector<std::string> commands = {"run", "check", "report", "sample", "density", "init", "schema", "list", "info"};
     if (!word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end()) {
       const std::string near = vida::io::nearest(word, commands);
       fmt::print(
           stderr, "vida: {} is not a command; {}\n", word,
-          near.empty() ? "expected run, report, sample, density, init, list or info." : "did you mean " + near + "?");
+          near.empty() ? "expected run, check, report, sample, density, init, schema, list or info." : "did you mean " + near + "?");
       return vida::cli::kUsage;
     }
     const std::string known = std::find(commands.begin(), commands.end(), word) != commands.end() ? word : "run";
@@ -166,10 +193,12 @@ int command(int argc, char** argv) {
     return vida::cli::kUsage;
   }
   if (run->parsed()) return vida::cli::run(run_options);
+  if (check->parsed()) return vida::cli::check(check_options);
   if (report->parsed()) return vida::cli::report(report_options);
   if (sample->parsed()) return vida::cli::sample(sample_options);
   if (density->parsed()) return vida::cli::density(density_options);
   if (init->parsed()) return vida::cli::init(example);
+  if (schema->parsed()) return vida::cli::schema(schema_options);
   return list->parsed() ? vida::cli::list() : vida::cli::info();
 }
 

@@ -28,6 +28,17 @@ struct RunOptions {
   bool force = false, quiet = false;
 };
 
+struct CheckOptions {
+  std::filesystem::path config;
+  std::vector<std::string> settings;  ///< section.key=value
+  DeviceOptions device;
+};
+
+struct SchemaOptions {
+  std::string job;  ///< empty: all
+  bool json = false, words = false;
+};
+
 /// What `vida sample` and `vida density` have in common.
 struct FlowCommandOptions {
   std::filesystem::path flow;
@@ -56,10 +67,12 @@ struct ReportOptions {
 };
 
 int run(const RunOptions& options);
+int check(const CheckOptions& options);
 int sample(const SampleOptions& options);
 int density(const DensityOptions& options);
 int report(const ReportOptions& options);
 int init(const std::string& example);
+int schema(const SchemaOptions& options);
 int list();
 int info();
 

@@ -176,20 +176,27 @@ void name_results(Archive& archive, std::vector<AssimilationResult>& results) {
   archive.each("failed_at", results, &R::failed_at), archive.each("run_seconds", results, &R::seconds);
 }
 
+/// What runs must share to work side by side, and their places among all.
+using Groups = std::map<std::tuple<ProblemClass, std::string, int>, std::vector<long>>;
+
+template <class Real>
+Groups groups_of(std::span<const FilterProblem> problems, std::span<const AssimilationRun> runs) {
+  Groups groups;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const bool ensemble = filter_entry<Real>(runs[i].filter.method).traits.ensemble();
+    groups[{ProblemClass(problems[static_cast<std::size_t>(runs[i].problem)]), runs[i].filter.method,
+            ensemble ? runs[i].filter.members : 0}]
+        .push_back(static_cast<long>(i));
+  }
+  return groups;
+}
+
 template <class Real>
 std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<const FilterProblem> problems,
                                               std::span<const AssimilationRun> runs, const AssimilationOptions& options,
                                               const AssimilationProgressFunction& progress, Checkpoints* checkpoints) {
-  using Key = std::tuple<ProblemClass, std::string, int>;
-  std::map<Key, std::vector<long>> groups;
   long total = 0;
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const FilterProblem& problem = problems[static_cast<std::size_t>(runs[i].problem)];
-    const bool ensemble = filter_entry<Real>(runs[i].filter.method).traits.ensemble();
-    groups[{ProblemClass(problem), runs[i].filter.method, ensemble ? runs[i].filter.members : 0}].push_back(
-        static_cast<long>(i));
-    total += problem.data.y.extent(0);
-  }
+  for (const AssimilationRun& run : runs) total += problems[static_cast<std::size_t>(run.problem)].data.y.extent(0);
   std::vector<AssimilationResult> results(runs.size());
   long done = 0, groups_done = 0;
   FilterPlace place;
@@ -216,7 +223,7 @@ std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<co
                                     checkpoints->keep(saved(name_state));
                                 }};
   long number = 0;
-  for (const auto& [key, indices] : groups) {
+  for (const auto& [key, indices] : groups_of<Real>(problems, runs)) {
     if (number++ < groups_done) continue;
     FilterGroup<Real> group(device, problems, runs, indices, options);
     if (!group.run(place, listener, results)) break;
@@ -224,6 +231,15 @@ std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<co
     place = {};
   }
   return results;
+}
+
+template <class Real>
+std::size_t bytes_as(const Device& device, std::span<const FilterProblem> problems,
+                     std::span<const AssimilationRun> runs, const AssimilationOptions& options) {
+  std::size_t most = 0;  // one group at a time
+  for (const auto& [key, indices] : groups_of<Real>(problems, runs))
+    most = std::max(most, FilterGroup<Real>(device, problems, runs, indices, options).bytes());
+  return most;
 }
 
 }  // namespace
@@ -244,6 +260,13 @@ std::vector<AssimilationResult> assimilate(const Device& device, std::span<const
   return options.precision == Precision::float32
              ? assimilate_as<float>(device, problems, runs, options, progress, checkpoints)
              : assimilate_as<double>(device, problems, runs, options, progress, checkpoints);
+}
+
+std::size_t assimilation_bytes(const Device& device, std::span<const FilterProblem> problems,
+                               std::span<const AssimilationRun> runs, const AssimilationOptions& options) {
+  validate(problems, runs);
+  return options.precision == Precision::float32 ? bytes_as<float>(device, problems, runs, options)
+                                                 : bytes_as<double>(device, problems, runs, options);
 }
 
 }  // namespace vida

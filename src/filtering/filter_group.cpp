@@ -100,8 +100,7 @@ void FilterGroup<Real>::refuse_size(std::size_t needed) const {
 }
 
 template <class Real>
-bool FilterGroup<Real>::run(FilterPlace& place, const FilterListener& listener,
-                            std::vector<AssimilationResult>& results) {
+typename FilterGroup<Real>::Cut FilterGroup<Real>::cut() const {
   const std::size_t limit = device_.memory_limit(), scratch = entry_.scratch_bytes(shape_);
   const std::size_t needed = scratch + run_bytes() + cycle_bytes();
   if (needed > limit) refuse_size(needed);
@@ -110,12 +109,26 @@ bool FilterGroup<Real>::run(FilterPlace& place, const FilterListener& listener,
   const std::size_t teams =
       std::min<std::size_t>(static_cast<std::size_t>(device_.executor().concurrent_teams()), indices_.size()) * scratch;
   const std::size_t room = limit > teams ? limit - teams : 0;
+  return {teams, each, cycles, std::clamp<long>(static_cast<long>(room / each), 1, static_cast<long>(indices_.size()))};
+}
+
+template <class Real>
+std::size_t FilterGroup<Real>::bytes() const {
+  const Cut group = cut();
+  const auto cycles = static_cast<std::size_t>(shape_.cycles), n = static_cast<std::size_t>(shape_.n);
+  const std::size_t data = problems_.size() * cycles * (n + static_cast<std::size_t>(shape_.p)) * sizeof(Real);
+  return data + group.scratch + static_cast<std::size_t>(group.together) * group.each;
+}
+
+template <class Real>
+bool FilterGroup<Real>::run(FilterPlace& place, const FilterListener& listener,
+                            std::vector<AssimilationResult>& results) {
+  const Cut group = cut();
   const auto all = static_cast<long>(indices_.size());
-  const auto fits = std::clamp<long>(static_cast<long>(room / each), 1, all);
   bool going = true;
   while (going && place.first < all) {
-    if (place.together == 0) place.together = std::min(fits, all - place.first);
-    if (!run_chunk(place, cycles, listener, results, going)) return false;
+    if (place.together == 0) place.together = std::min(group.together, all - place.first);
+    if (!run_chunk(place, group.cycles, listener, results, going)) return false;
     place = {place.first + place.together, 0};
     listener.chunk_finished(going);
   }

@@ -35,9 +35,17 @@ class FilterGroup {
   /// Fills the results of the group's runs from `place` on, as many at a time as memory holds, some cycles at a time.
   /// False when the listener ended the work.
   bool run(FilterPlace& place, const FilterListener& listener, std::vector<AssimilationResult>& results);
+  /// Device memory of run(). Throws OutOfMemory when a single run does not fit.
+  std::size_t bytes() const;
 
  private:
   struct Outputs;
+  /// How the group is cut: `together` runs in one launch over `cycles` cycles.
+  struct Cut {
+    std::size_t scratch, each;  // bytes of all teams, of a run
+    long cycles, together;
+  };
+  Cut cut() const;
   std::size_t run_bytes() const;    // of a run's state and settings
   bool keeps_columns() const;       // of the last analysis
   std::size_t cycle_bytes() const;  // of a run's output in one cycle

@@ -57,6 +57,7 @@ std::vector<GainValue> GainObjective::evaluate(std::span<const Matrix> gains, bo
 }
 
 std::size_t GainObjective::memory_bytes() const { return implementation_->engine->memory_bytes(); }
+std::size_t GainObjective::reference_bytes() const { return implementation_->engine->reference_bytes(); }
 
 Matrix scaled_transpose(const Matrix& observation_operator, double scale) {
   Matrix gain({observation_operator.extent(1), observation_operator.extent(0)});

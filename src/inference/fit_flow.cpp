@@ -122,16 +122,21 @@ std::vector<FlowFit> train(const Device& device, const FlowShape& shape, const F
       .run(part(first, 1 - first), &stage);
 }
 
-/// Problems trained at once: what fits the memory; on a CPU no more than keeps its caches warm.
+/// Device memory of one problem with all its candidates.
 template <class Real>
-long problems_at_once(const Device& device, const FlowShape& shape, const FlowTrainingOptions& options, long problems) {
+long problem_bytes(const FlowShape& shape, const FlowTrainingOptions& options) {
   const long copies = std::max(1L, std::ssize(options.search));
   const long samples = std::max({options.draws, std::min(options.validation_draws, 1024)});
   const long numbers = 6 * flow_parameter_count(shape) + std::max(options.steps, options.search_steps) +
                        samples * (shape.layers * (2L * shape.dimension + 2L * shape.depth * shape.hidden) +
                                   4L * (shape.hidden + shape.dimension) + 6);
-  const long bytes = copies * numbers * static_cast<long>(sizeof(Real));
-  const long room = static_cast<long>(device.memory_limit()) / bytes;
+  return copies * numbers * static_cast<long>(sizeof(Real));
+}
+
+/// Problems trained at once: what fits the memory; on a CPU no more than keeps its caches warm.
+template <class Real>
+long problems_at_once(const Device& device, const FlowShape& shape, const FlowTrainingOptions& options, long problems) {
+  const long room = static_cast<long>(device.memory_limit()) / problem_bytes<Real>(shape, options);
   return std::clamp(device.is_cuda() ? room : std::min(room, 4L * device.threads()), 1L, problems);
 }
 
@@ -267,6 +272,18 @@ void check_shape(const Target& target, const FlowShape& shape, int context) {
 }
 
 }  // namespace
+
+std::size_t flow_training_bytes(const Device& device, const FlowShape& shape, const FlowTrainingOptions& options,
+                                long problems) {
+  check(options);
+  validate(shape);
+  if (problems == 0) return 0;
+  const auto bytes_as = [&]<class Real>(Real) {
+    return static_cast<std::size_t>(problems_at_once<Real>(device, shape, options, problems) *
+                                    problem_bytes<Real>(shape, options));
+  };
+  return options.precision == Precision::float32 ? bytes_as(0.0F) : bytes_as(0.0);
+}
 
 std::vector<FlowFit> fit_flow(const Device& device, const Target& target, const Matrix& observations,
                               const FlowShape& shape, const FlowTrainingOptions& options,

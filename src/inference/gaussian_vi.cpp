@@ -139,6 +139,20 @@ Matrix covariance(const GaussianFit& fit) {
   return product;
 }
 
+std::size_t gaussian_vi_bytes(const Device& device, const Target& target, const Matrix& observations,
+                              const GaussianViOptions& options) {
+  check(target, observations, options);
+  const long problems = observations.extent(0);
+  if (problems == 0) return 0;
+  const auto bytes_as = [&]<class Real>(Real) {
+    const long points = points_of(target, options).weights.size();
+    const long workers = std::ssize(devices_of<Real>(device, target, problems));
+    const long capacity = chunk_of<Real>(device, target, options, points, (problems + workers - 1) / workers);
+    return static_cast<std::size_t>(workers * capacity * GaussianChunk<Real>::bytes(target, options, points));
+  };
+  return options.precision == Precision::float32 ? bytes_as(0.0F) : bytes_as(0.0);
+}
+
 std::vector<GaussianFit> fit_gaussian(const Device& device, const Target& target, const Matrix& observations,
                                       const GaussianViOptions& options, const FitProgress& progress,
                                       Checkpoints* checkpoints) {

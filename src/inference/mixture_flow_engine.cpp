@@ -42,6 +42,18 @@ MixtureFlowEngine<Real>::MixtureFlowEngine(Executor& executor, const MixtureFlow
 }
 
 template <class Real>
+std::size_t MixtureFlowEngine<Real>::bytes(const MixtureFlowShape& shape, bool gradient, long capacity) {
+  const MixtureFlowLayout layout(shape);
+  long rows = (gradient ? 4L : 2L) * shape.dimension + 1;
+  std::size_t nets = 0;
+  for (int i = 0; i < layout.layers(); ++i) {
+    rows += std::ssize(layout.kept(i)) + (gradient ? std::ssize(layout.moved(i)) : 0);
+    nets += Network<Real>::bytes(layout.net(i), gradient, capacity);
+  }
+  return nets + sizeof(Real) * count_of(rows * round_up(capacity, kFlowStride));
+}
+
+template <class Real>
 void MixtureFlowEngine<Real>::set_count(long count) {
   count_ = count;
   stride_ = round_up(count, kFlowStride);

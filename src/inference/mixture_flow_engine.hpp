@@ -20,6 +20,9 @@ class MixtureFlowEngine {
   MixtureFlowEngine(Executor& executor, const MixtureFlowShape& shape, const Real* parameters, Real* gradient,
                     long capacity, const Options& options = {});
 
+  /// Device memory of such an engine, without its parameters and their gradient.
+  static std::size_t bytes(const MixtureFlowShape& shape, bool gradient, long capacity);
+
   const MixtureFlowLayout& layout() const { return layout_; }
   long stride() const { return stride_; }
   long count() const { return count_; }

@@ -16,6 +16,10 @@ using namespace kernels;
 std::size_t count_of(long elements) { return static_cast<std::size_t>(elements); }
 int blocks_of(int rows, int block) { return (rows + block - 1) / block; }
 
+long widest_hidden(const NetworkLayout& layout) {
+  return layout.maps() > 1 ? *std::max_element(layout.widths.begin(), layout.widths.end() - 1) : 0;
+}
+
 }  // namespace
 
 int NetworkLayout::widest() const { return *std::max_element(widths.begin(), widths.end()); }
@@ -38,8 +42,14 @@ Network<Real>::Network(Executor& executor, const NetworkLayout& layout, const Op
   for (const int width : layout_.widths) activations_.emplace_back(executor, count_of(width * stride));
   shared_ = Buffer<Real>(executor, count_of(layout_.out(0) * stride));
   if (!gradient) return;
-  const int hidden = layout_.maps() > 1 ? *std::max_element(layout_.widths.begin(), layout_.widths.end() - 1) : 0;
-  for (auto& deltas : deltas_) deltas = Buffer<Real>(executor, count_of(hidden * stride));
+  for (auto& deltas : deltas_) deltas = Buffer<Real>(executor, count_of(widest_hidden(layout_) * stride));
+}
+
+template <class Real>
+std::size_t Network<Real>::bytes(const NetworkLayout& layout, bool gradient, long capacity) {
+  long rows = layout.out(0) + (gradient ? 2 * widest_hidden(layout) : 0);
+  for (const int width : layout.widths) rows += width;
+  return sizeof(Real) * count_of(rows * round_up(capacity, kFlowStride));
 }
 
 template <class Real>

@@ -59,6 +59,9 @@ class Network {
   Network(Executor& executor, const NetworkLayout& layout, const Options& options, const Real* parameters,
           Real* gradient, long capacity);
 
+  /// Device memory of such a network, without its parameters and their gradient.
+  static std::size_t bytes(const NetworkLayout& layout, bool gradient, long capacity);
+
   const NetworkLayout& layout() const { return layout_; }
   Real* outputs() { return activations_.back().data(); }  ///< [outputs, stride]
 

@@ -7,34 +7,15 @@
 
 #include "io/safetensors.hpp"
 #include "jobs/examination.hpp"
-#include "jobs/problem.hpp"
+#include "jobs/gaussian_plan.hpp"
 #include "jobs/results.hpp"
 #include "jobs/training_clock.hpp"
-#include "vida/error.hpp"
 
 namespace vida::jobs {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 std::size_t size(long value) { return static_cast<std::size_t>(value); }
-
-GaussianViOptions fit_options(const io::Config& config) {
-  if (!config.axes().empty())
-    throw InvalidArgument("[batch] is not part of job \"gaussian-vi\"; its observations are the batch.");
-  GaussianViOptions options;
-  options.family = config.text("fit.family") == "full" ? GaussianFamily::full : GaussianFamily::mean_field;
-  options.expectation = config.text("fit.expectation") == "quadrature" ? GaussianExpectation::quadrature
-                                                                       : GaussianExpectation::monte_carlo;
-  options.precision = precision_of(config);
-  options.nodes = static_cast<int>(config.integer("fit.nodes"));
-  options.draws = static_cast<int>(config.integer("fit.draws"));
-  options.steps = config.integer("fit.steps");
-  options.step = config.real("fit.step");
-  options.clip = config.real("fit.clip");
-  options.average = config.real("fit.average");
-  options.seed = static_cast<std::uint64_t>(config.integer("seed"));
-  return options;
-}
 
 /// x = mean + factor z.
 class GaussianApproximation final : public Approximation {
@@ -170,7 +151,7 @@ nlohmann::ordered_json summarize(const Device& device, const io::Config& config,
 
 Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
                         const Monitor& monitor, RunCheckpoint& checkpoint) {
-  GaussianViOptions options = fit_options(config);
+  GaussianViOptions options = gaussian_options(config);
   const InverseProblems problems = make_inverse_problems(device, config);
   const long count = problems.observations.extent(0);
   const long examined_count = std::min(count, config.integer("diagnostics.problems"));

@@ -68,12 +68,20 @@ struct BatchState {
   }
 };
 
+/// Every point on each of its data sets.
+std::vector<Place> places_of(const SweepPlan& plan, const std::vector<std::size_t>& order) {
+  std::vector<Place> places;
+  for (const std::size_t point : order)
+    for (long k = 0; k < plan.seeds; ++k) places.push_back({point, plan.points[point].kind * plan.seeds + k});
+  return places;
+}
+
 /// Batches of runs, one after the other, each reduced to its time means.
 class Batches {
  public:
   Batches(const Device& device, const io::Config& config, long burn_in, std::size_t chunk_bytes, const Monitor& monitor)
       : device_(device),
-        options_{.precision = precision_of(config), .crps_every = static_cast<int>(config.integer("run.crps_every"))},
+        options_(sweep_options(config)),
         burn_in_(burn_in),
         chunk_bytes_(chunk_bytes),
         monitor_(monitor) {}
@@ -85,8 +93,7 @@ class Batches {
   BatchState run(std::span<const FilterProblem> problems, const std::vector<SweepPoint>& points,
                  const std::vector<Place>& places, const char* unit, Checkpoints& checkpoints) {
     const long cycles = problems.front().data.y.extent(0), total = static_cast<long>(places.size()) * cycles;
-    const auto room =
-        std::max<std::size_t>(1, chunk_bytes_ / (sizeof(double) * kCycleScores * static_cast<std::size_t>(cycles)));
+    const auto room = static_cast<std::size_t>(sweep_chunk(cycles, chunk_bytes_));
     BatchState state{std::vector<AssimilationSummary>(places.size(), kUnknown)};
     const auto name_state = [&](Archive& archive) { state.name_state(archive); };
     const Snapshot found = checkpoints.found();
@@ -178,12 +185,23 @@ std::vector<std::optional<FilterScores>> held_out(const Device& device, const Sw
 
 }  // namespace
 
+AssimilationOptions sweep_options(const io::Config& config) {
+  return {.precision = precision_of(config), .crps_every = static_cast<int>(config.integer("run.crps_every"))};
+}
+
+long sweep_chunk(long cycles, std::size_t chunk_bytes) {
+  return std::max(1L,
+                  static_cast<long>(chunk_bytes / (sizeof(double) * kCycleScores * static_cast<std::size_t>(cycles))));
+}
+
+std::vector<AssimilationRun> sweep_runs(const SweepPlan& plan) {
+  return Batches::runs(plan.problems, plan.points, places_of(plan, order_of(plan.points)));
+}
+
 SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor, Checkpoints& checkpoints,
                       std::size_t chunk_bytes) {
-  std::vector<Place> places;
   const auto order = order_of(plan.points);
-  for (const std::size_t point : order)
-    for (long k = 0; k < plan.seeds; ++k) places.push_back({point, plan.points[point].kind * plan.seeds + k});
+  const std::vector<Place> places = places_of(plan, order);
   validate(plan.problems, Batches::runs(plan.problems, plan.points, places));
   Batches batches(device, plan.config, plan.burn_in, chunk_bytes, monitor);
   const Snapshot found = checkpoints.found();

@@ -22,9 +22,16 @@ struct SweepScores {
   bool interrupted = false;
 };
 
-/// Runs the sweep. Only the time means of a run are kept: runs come in chunks whose scores of every cycle fit into
-/// `chunk_bytes`, and no result depends on them.
+inline constexpr std::size_t kSweepChunk = std::size_t{256} << 20;  // bytes
+
+/// The runs of a sweep in the order in which they are worked, what is kept of each, and how many are worked before they
+/// are reduced: their scores of every cycle fit into `chunk_bytes`.
+std::vector<AssimilationRun> sweep_runs(const SweepPlan& plan);
+AssimilationOptions sweep_options(const io::Config& config);
+long sweep_chunk(long cycles, std::size_t chunk_bytes = kSweepChunk);
+
+/// Runs the sweep. Only the time means of a run are kept: runs come in chunks, and no result depends on them.
 SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor, Checkpoints& checkpoints,
-                      std::size_t chunk_bytes = std::size_t{256} << 20);
+                      std::size_t chunk_bytes = kSweepChunk);
 
 }  // namespace vida::jobs

@@ -32,8 +32,16 @@ void expect_refused(const std::vector<std::string>& words, const std::string& me
   EXPECT_THAT(place.files(), ElementsAre("small.toml"));
 }
 
+/// vida check says the same.
 void expect_setting_refused(const std::string& setting, const std::string& message) {
   expect_refused({"--set", setting}, message);
+  const Workplace place;
+  place.write("small.toml", kSmallJob);
+  const auto checked = place.vida({"check", "small.toml", "--set", setting}),
+             run = place.vida({"run", "small.toml", "--set", setting});
+  EXPECT_EQ(checked.code, 2);
+  EXPECT_EQ(checked.err, run.err);
+  EXPECT_THAT(checked.out, IsEmpty());
 }
 
 TEST(BadInput, AnUnknownKeyIsAnsweredWithTheNearestOne) {

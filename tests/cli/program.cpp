@@ -89,8 +89,10 @@ int Workplace::start(const std::vector<std::string>& words, const std::vector<st
 
 Answer Workplace::wait_for(int process) const {
   int status = 0;
-  ::waitpid(process, &status, 0);
+  rusage usage{};
+  ::wait4(process, &status, 0, &usage);
   Answer answer;
+  answer.peak_bytes = static_cast<double>(usage.ru_maxrss) * 1024;
   answer.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   answer.out = content(folder_.string() + ".out");
   answer.err = content(folder_.string() + ".err");

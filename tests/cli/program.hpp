@@ -10,6 +10,7 @@ namespace vida::test {
 struct Answer {
   int code = -1;
   std::string out, err;
+  double peak_bytes = 0;  ///< of memory
 };
 
 /// A folder of its own for one test, removed with everything in it at the end.

@@ -185,6 +185,12 @@ EpochFit EpochTrainer::finish(bool finished) {
   return std::move(fit_);
 }
 
+std::size_t inpainting_training_bytes(const InpaintingShape& shape, const EpochOptions& options) {
+  validate(shape);
+  const auto parameters = static_cast<std::size_t>(InpaintingLayout(shape).size());
+  return 6 * sizeof(float) * parameters + InpaintingModel::bytes(shape, true, options.batch, 1);
+}
+
 EpochFit fit_inpainting(const Device& device, const ImageView& images, const PixelMap& map,
                         const InpaintingShape& shape, const EpochOptions& options, const EpochProgress& progress,
                         Checkpoints* checkpoints) {

@@ -34,6 +34,11 @@ std::vector<float> reordered(const ClassifierShape& shape, std::span<const doubl
   return result;
 }
 
+long images_at_once(const Device& device, long images, int samples) {
+  const long lanes = device.is_cuda() ? 65536 : 1600;
+  return std::min(std::max(1L, lanes / samples), images);
+}
+
 Buffer<float> uploaded_floats(Executor& executor, std::span<const double> values) {
   return uploaded(executor, std::vector<float>(values.begin(), values.end()));
 }
@@ -186,8 +191,7 @@ class Inpainter::Implementation {
   void for_chunks(const ImageView& images, int samples, long number, const ScoreProgress& progress, Work work) {
     require_images(shape_, images);
     if (samples < 1) throw InvalidArgument(fmt::format("{} samples were asked for, expected at least 1.", samples));
-    const long lanes = device_.is_cuda() ? 65536 : 1600;
-    const long capacity = std::min(std::max(1L, lanes / samples), images.count());
+    const long capacity = images_at_once(device_, images.count(), samples);
     Chunk chunk(*this, capacity, samples);
     for (long at = 0; at < images.count(); at += capacity) {
       const ImageView part = images.part(at, std::min(capacity, images.count() - at));
@@ -231,6 +235,17 @@ Array<std::uint8_t, 3> Inpainter::sample(const ImageView& images, int samples, l
 }
 InpaintingScores Inpainter::score(const ImageView& images, int samples, const ScoreProgress& progress) {
   return implementation_->score(images, samples, progress);
+}
+
+std::size_t inpainting_scoring_bytes(const Device& device, const InpaintingShape& shape,
+                                     const ClassifierShape& classifier, long images, int samples) {
+  validate(shape);
+  const long at_once = images_at_once(device, images, samples), lanes = round_up(at_once * samples, kFlowStride);
+  const auto parameters =
+      static_cast<std::size_t>(InpaintingLayout(shape).size() + classifier_layout(classifier).size());
+  return sizeof(float) * (parameters + 2 * count_of(shape.unknown() * lanes)) +
+         InpaintingModel::bytes(shape, false, at_once, samples) +
+         Network<float>::bytes(classifier_layout(classifier), false, lanes);
 }
 
 }  // namespace vida

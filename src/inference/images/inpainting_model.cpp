@@ -141,6 +141,15 @@ InpaintingModel::InpaintingModel(Executor& executor, const InpaintingShape& shap
   features_ = encoder.outputs();
 }
 
+std::size_t InpaintingModel::bytes(const InpaintingShape& shape, bool gradient, long images, int samples) {
+  const InpaintingLayout layout(shape);
+  const long rows = shape.known() + shape.unknown() + (gradient ? shape.features : 0);
+  return Network<float>::bytes(layout.encoder, gradient, images) +
+         Network<float>::bytes(layout.head, gradient, images) +
+         MixtureFlowEngine<float>::bytes(shape.flow(), gradient, images * samples) +
+         sizeof(float) * count_of(rows * round_up(images, kFlowStride)) + count_of(images * shape.rows * shape.columns);
+}
+
 void InpaintingModel::load(const std::uint8_t* pixels, long images) {
   images_ = images;
   bytes_.upload(pixels, count_of(images * shape_.rows * shape_.columns));

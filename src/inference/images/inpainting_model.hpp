@@ -49,6 +49,9 @@ class InpaintingModel {
   InpaintingModel(Executor& executor, const InpaintingShape& shape, const PixelMap& map, const float* parameters,
                   float* gradient, long images, int samples, const EpochOptions& options = {});
 
+  /// Device memory of such a model, without its parameters and their gradient.
+  static std::size_t bytes(const InpaintingShape& shape, bool gradient, long images, int samples);
+
   Executor& executor() const { return executor_; }
   const InpaintingShape& shape() const { return shape_; }
   const InpaintingLayout& layout() const { return layout_; }
