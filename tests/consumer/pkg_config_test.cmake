@@ -1,0 +1,36 @@
+# Builds and runs a program by the compiler and `pkg-config --cflags --libs vida` alone: from an installation that was
+# moved afterwards, and from one laid into a staging folder (DESTDIR), as distributions do.
+foreach(name BUILD WORK SOURCE COMPILER PKG_CONFIG LIBDIR PREFIX)
+  if(NOT DEFINED ${name})
+    message(FATAL_ERROR "pkg_config_test.cmake needs -D${name}=...")
+  endif()
+endforeach()
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${ARGV}\nended with ${code}:\n${output}")
+  endif()
+  set(output ${output} PARENT_SCOPE)
+endfunction()
+
+function(consume prefix program)
+  set(ENV{PKG_CONFIG_PATH} ${prefix}/${LIBDIR}/pkgconfig)
+  run(${PKG_CONFIG} --cflags --libs vida)
+  if(NOT output MATCHES "-I${WORK}")
+    message(FATAL_ERROR "vida.pc below ${prefix} names another place: ${output}")
+  endif()
+  separate_arguments(flags UNIX_COMMAND "${output}")
+  run(${COMPILER} -std=c++20 ${SOURCE} -o ${program} ${flags})
+  run(${program})
+  message(STATUS "${output}")
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first)
+file(RENAME ${WORK}/first ${WORK}/moved)
+consume(${WORK}/moved ${WORK}/moved_program)
+
+set(ENV{DESTDIR} ${WORK}/stage)
+run(${CMAKE_COMMAND} --install ${BUILD} --component development)
+consume(${WORK}/stage${PREFIX} ${WORK}/staged_program)
