@@ -11,3 +11,10 @@ foreach(pair learn-gain:learn_gain.toml ensemble:ensemble.toml gaussian-vi:gauss
     message(FATAL_ERROR "examples/${file} differs from what 'vida init ${name}' prints; run: vida init ${name} > examples/${file}")
   endif()
 endforeach()
+
+# docs/configuration.md is what `vida schema` prints.
+execute_process(COMMAND ${VIDA} schema OUTPUT_VARIABLE printed RESULT_VARIABLE code)
+file(READ ${SOURCE}/docs/configuration.md kept)
+if(NOT code EQUAL 0 OR NOT printed STREQUAL kept)
+  message(FATAL_ERROR "docs/configuration.md differs from what 'vida schema' prints; run: vida schema > docs/configuration.md")
+endif()
