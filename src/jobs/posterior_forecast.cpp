@@ -11,6 +11,9 @@ namespace vida::jobs {
 namespace {
 
 constexpr double kTrialSeconds = 1;
+constexpr long kParts = 10;  // of which a trial does one
+
+double number(long value) { return static_cast<double>(value); }
 
 /// x, z and the weights of importance draws, with the copies that sorting and moments take.
 double examination_bytes(const io::Config& config, int dimension) {
@@ -31,20 +34,29 @@ double examination_seconds(const Device& device, const InverseProblems& problems
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// The job with one examination at most, and a part of what an amortised flow is held against; how often that part goes
+/// into the whole.
+std::pair<io::Config, double> small_job(const io::Config& config, long examined) {
+  io::Config small = config;
+  small.give("diagnostics.problems", config.job() == "gaussian-vi" ? std::min(examined, 1L) : 0L);
+  if (config.job() == "gaussian-vi") return {small, number(std::max(examined, 1L))};
+  if (config.job() == "flow-vi" || config.integer("diagnostics.joint_draws") < 1000) return {small, 1};
+  for (const char* key : {"diagnostics.joint_draws", "diagnostics.replications"})
+    if (const long count = config.integer(key); count >= 1000) small.give(key, count / kParts);
+  return {small, kParts};
+}
+
 void add_time(const Device& device, const io::Config& config, const InverseProblems& problems,
               const std::optional<FlowShape>& shape, long examined, Forecast& forecast) {
   if (!forecast.fits(device)) return;
-  io::Config small = config;
-  const long draws = config.integer("diagnostics.draws");
-  small.give("diagnostics.problems", shape ? 0L : std::min(examined, 1L));
+  const auto [small, parts] = small_job(config, examined);
   const Trial trial = try_job(device, small, kTrialSeconds);
   const Trial::Phase& steps = trial.phases.front();
-  double after = trial.after;
+  forecast.seconds = trial.before + steps.whole() + parts * trial.after;
   if (shape && examined > 0)
-    after += static_cast<double>(examined) *
-             examination_seconds(device, problems, *shape, draws, static_cast<std::uint64_t>(config.integer("seed")));
-  if (!shape) after *= static_cast<double>(std::max(examined, 1L));
-  forecast.seconds = trial.before + steps.whole() + after;
+    *forecast.seconds +=
+        number(examined) * examination_seconds(device, problems, *shape, config.integer("diagnostics.draws"),
+                                               static_cast<std::uint64_t>(config.integer("seed")));
   forecast.how =
       fmt::format("from {} of {} steps{}", steps.done, steps.total, examined > 0 ? ", and one examination" : "");
 }

@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/program.hpp"
+#include "io/settings.hpp"
 #include "vida/device.hpp"
 #include "vida/version.hpp"
 
@@ -46,6 +49,36 @@ TEST(Commands, ListAndInfoAndVersion) {
     EXPECT_EQ(place.vida(words).code, 0);
     EXPECT_THAT(place.vida(words).out, HasSubstr("Exit codes"));
   }
+}
+
+TEST(Commands, SchemaHasEverySettingOfAJobWithWhatItAccepts) {
+  const Workplace place;
+  for (const auto& job : io::job_names()) {
+    const auto json = nlohmann::json::parse(place.vida({"schema", job, "--json"}).out)["settings"];
+    const auto page = place.vida({"schema", job}).out, words = place.vida({"schema", job, "--words"}).out;
+    const auto settings = io::settings_of(job);
+    ASSERT_EQ(json.size(), settings.size()) << job;
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+      EXPECT_EQ(json[i]["key"], settings[i]->key);
+      EXPECT_EQ(json[i]["default"].contains(job), settings[i]->fallback_of(job).has_value()) << settings[i]->key;
+      EXPECT_THAT(page, HasSubstr("| `" + io::name_of(settings[i]->key) + "` | "));
+    }
+    EXPECT_THAT(words, HasSubstr("\nseed\n"));
+  }
+  const auto step = nlohmann::json::parse(place.vida({"schema", "flow-vi", "--json"}).out)["settings"];
+  const auto found = std::find_if(step.begin(), step.end(), [](const auto& one) { return one["key"] == "train.step"; });
+  ASSERT_NE(found, step.end());
+  EXPECT_EQ((*found)["type"], "real");
+  EXPECT_EQ((*found)["above"], 0.0);
+  EXPECT_EQ((*found)["default"]["flow-vi"], 1e-3);
+}
+
+TEST(Commands, SchemaKnowsTheJobs) {
+  const Workplace place;
+  const auto answer = place.vida({"schema", "learn-gian"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_EQ(answer.err, "vida: 'learn-gian' is not a job; did you mean learn-gain?\n");
+  EXPECT_EQ(place.vida({"shema"}).err, "vida: shema is not a command; did you mean schema?\n");
 }
 
 TEST(Commands, AutoSaysOnceThatThereIsNoGpuWhereTheBuildCouldUseOne) {
