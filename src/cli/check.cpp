@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cli/device.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/options.hpp"
 #include "cli/progress.hpp"
 #include "io/config.hpp"
@@ -52,7 +53,9 @@ int check(const CheckOptions& options) {
   const io::Config config = io::load_config(options.config, options.settings);
   const Device device = open_device(options.device);
   const double program = own_bytes();
+  const InterruptGuard guard;  // the trial takes its files away
   const jobs::Forecast forecast = jobs::forecast_job(device, config);
+  if (const int signal = InterruptGuard::signal()) return 128 + signal;
   line("job", config.job());
   line("device", fmt::format("{}, {}", device.name(),
                              device.is_cuda() ? device.description() : fmt::format("{} threads", device.threads())));

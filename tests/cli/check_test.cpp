@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
 #include <regex>
 
 #include "cli/inpainting_jobs.hpp"
@@ -74,6 +76,19 @@ TEST(Check, WritesItsTrialWhereTemporaryFilesGoAndTakesItAway) {
   const auto answer = place.vida({"check", "small.toml"}, {"TMPDIR=" + place.path("temporary").string()});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(place.files(), ::testing::ElementsAre("small.toml", "temporary"));
+}
+
+TEST(Check, TakesItsFilesAwayWhenItIsInterrupted) {
+  const Workplace place;
+  std::filesystem::create_directory(place.path("temporary"));
+  const char* before = std::getenv("TMPDIR");
+  const std::string kept = before ? before : "/tmp";
+  const std::string config = example(place, "learn-gain");
+  ::setenv("TMPDIR", place.path("temporary").c_str(), 1);
+  const auto answer = place.vida_interrupted({"check", config}, SIGINT, "vida-check");
+  ::setenv("TMPDIR", kept.c_str(), 1);
+  EXPECT_EQ(answer.code, 128 + SIGINT) << answer.err;
+  EXPECT_THAT(place.files(), ::testing::ElementsAre("example.toml", "temporary"));
 }
 
 TEST(Check, EveryExampleHasATime) {
