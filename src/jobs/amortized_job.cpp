@@ -135,7 +135,7 @@ void note_miscalibration(const Calibration& calibration, Outcome& outcome) {
 }  // namespace
 
 Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                      RunCheckpoint& checkpoint) {
+                      JobCheckpoint& checkpoint) {
   const FlowTrainingOptions options = training_options(config);
   const InverseProblems problems = make_inverse_problems(device, config);
   const Target& target = *problems.target;

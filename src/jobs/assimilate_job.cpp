@@ -74,7 +74,7 @@ std::string table_of(const AssimilationPlan& plan, const std::vector<FilterScore
 }  // namespace
 
 Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                       RunCheckpoint& checkpoint) {
+                       JobCheckpoint& checkpoint) {
   const AssimilationPlan plan = make_assimilation_plan(device, config);
   Outcome outcome;
   double seconds = 0;

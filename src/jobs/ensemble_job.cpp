@@ -87,7 +87,7 @@ std::string table(const nlohmann::ordered_json& summary) {
 }  // namespace
 
 Outcome ensemble_job(const Device& device, const io::Config& given, io::OutputFolder& folder, const Monitor& monitor,
-                     RunCheckpoint& checkpoint) {
+                     JobCheckpoint& checkpoint) {
   io::Config config = given;
   const EnsembleOptions options = ensemble_options(device, config);
   Outcome outcome;

@@ -162,7 +162,7 @@ std::string table(const nlohmann::ordered_json& summary) {
 }  // namespace
 
 Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor&,
-                          RunCheckpoint&) {
+                          JobCheckpoint&) {
   const Plan plan = make_plan(device, config);
   const Evaluation evaluation = evaluate(device, plan);
   Outcome outcome;

@@ -43,7 +43,7 @@ void write_netcdf(const std::filesystem::path& path, const Device& device, const
 }  // namespace
 
 Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                    RunCheckpoint& checkpoint) {
+                    JobCheckpoint& checkpoint) {
   const FlowTrainingOptions options = training_options(config);
   const InverseProblems problems = make_inverse_problems(device, config);
   const FlowShape shape = flow_shape(config, *problems.target, 0);

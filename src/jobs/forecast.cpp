@@ -73,7 +73,8 @@ Trial try_job(const Device& device, const io::Config& config, double seconds) {
     return is_first || phase.seconds < seconds;
   };
   io::OutputFolder folder(scratch.path(), true);
-  run_job(device, config, folder, heard);
+  JobCheckpoint forgotten;
+  run_job(device, config, folder, heard, forgotten);
   trial.after = since(last);
   return trial;
 }

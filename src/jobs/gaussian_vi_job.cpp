@@ -150,7 +150,7 @@ nlohmann::ordered_json summarize(const Device& device, const io::Config& config,
 }  // namespace
 
 Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                        const Monitor& monitor, RunCheckpoint& checkpoint) {
+                        const Monitor& monitor, JobCheckpoint& checkpoint) {
   GaussianViOptions options = gaussian_options(config);
   const InverseProblems problems = make_inverse_problems(device, config);
   const long count = problems.observations.extent(0);

@@ -78,7 +78,7 @@ void note_weakness(const InpaintingReport& report, Outcome& outcome) {
 }  // namespace
 
 Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                       RunCheckpoint& checkpoint) {
+                       JobCheckpoint& checkpoint) {
   InpaintingPlan plan = make_inpainting_plan(config);
   Outcome outcome;
   EpochFit fit;

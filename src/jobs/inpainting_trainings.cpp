@@ -21,7 +21,7 @@ std::string fingerprint(const io::ImageSet& images) {
 }  // namespace
 
 InpaintingTrainings::InpaintingTrainings(const Device& device, const InpaintingPlan& plan, const Monitor& monitor,
-                                         RunCheckpoint& checkpoint, Outcome& outcome)
+                                         JobCheckpoint& checkpoint, Outcome& outcome)
     : seconds{kNaN, kNaN, kNaN},
       device_(device),
       plan_(plan),

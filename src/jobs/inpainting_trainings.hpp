@@ -13,7 +13,7 @@ class InpaintingTrainings {
  public:
   /// Throws FileError when the checkpoint is of other images.
   InpaintingTrainings(const Device& device, const InpaintingPlan& plan, const Monitor& monitor,
-                      RunCheckpoint& checkpoint, Outcome& outcome);
+                      JobCheckpoint& checkpoint, Outcome& outcome);
 
   /// The classifier's parameters; none when it was interrupted.
   std::optional<std::vector<double>> classifier();
@@ -30,7 +30,7 @@ class InpaintingTrainings {
   const Device& device_;
   const InpaintingPlan& plan_;
   const Monitor& monitor_;
-  RunCheckpoint& checkpoint_;
+  JobCheckpoint& checkpoint_;
   Outcome& outcome_;
   Snapshot found_;
   std::vector<double> classifier_;  // empty before it is trained

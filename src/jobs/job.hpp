@@ -6,7 +6,7 @@
 
 #include "io/config.hpp"
 #include "io/files.hpp"
-#include "jobs/run_checkpoint.hpp"
+#include "jobs/job_checkpoint.hpp"
 #include "vida/device.hpp"
 
 namespace vida::jobs {
@@ -34,25 +34,25 @@ struct Outcome {
 /// Each validates, computes, and writes its result as pending files of the folder; the caller commits them. A job that
 /// takes long leaves its state in the checkpoint, and goes on from the one that it finds there.
 Outcome learn_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                       RunCheckpoint& checkpoint);
+                       JobCheckpoint& checkpoint);
 Outcome evaluate_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                          const Monitor& monitor, RunCheckpoint& checkpoint);
+                          const Monitor& monitor, JobCheckpoint& checkpoint);
 Outcome ensemble_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                     RunCheckpoint& checkpoint);
+                     JobCheckpoint& checkpoint);
 Outcome gaussian_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder,
-                        const Monitor& monitor, RunCheckpoint& checkpoint);
+                        const Monitor& monitor, JobCheckpoint& checkpoint);
 Outcome flow_vi_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                    RunCheckpoint& checkpoint);
+                    JobCheckpoint& checkpoint);
 Outcome amortized_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                      RunCheckpoint& checkpoint);
+                      JobCheckpoint& checkpoint);
 Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                       RunCheckpoint& checkpoint);
+                       JobCheckpoint& checkpoint);
 Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                  RunCheckpoint& checkpoint);
+                  JobCheckpoint& checkpoint);
 Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                       RunCheckpoint& checkpoint);
+                       JobCheckpoint& checkpoint);
 /// The one that config.job() names.
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                RunCheckpoint& checkpoint);
+                JobCheckpoint& checkpoint);
 
 }  // namespace vida::jobs

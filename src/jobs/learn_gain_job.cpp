@@ -256,7 +256,7 @@ std::vector<std::string> notes(const Plan& plan, const LearnGainResult& learned)
 }  // namespace
 
 Outcome learn_gain_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                       RunCheckpoint& checkpoint) {
+                       JobCheckpoint& checkpoint) {
   const Plan plan = make_plan(device, config);
   MetricsStream metrics(folder.pending("metrics.jsonl"));
   const Snapshot found = checkpoint.found();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -8,18 +7,10 @@
 #include "io/checkpoint.hpp"
 #include "io/config.hpp"
 #include "io/files.hpp"
+#include "jobs/job_checkpoint.hpp"
 #include "vida/device.hpp"
 
 namespace vida::jobs {
-
-/// Seconds since it was made.
-class Seconds {
- public:
-  double operator()() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// When a run leaves its state.
 struct CheckpointOptions {
@@ -29,7 +20,7 @@ struct CheckpointOptions {
 
 /// The checkpoint of one run in the folder of its result: the file is there from the run's start to its end, so that
 /// whatever stops the run, "vida run --resume" goes on.
-class RunCheckpoint final : public Checkpoints {
+class RunCheckpoint final : public JobCheckpoint {
  public:
   static constexpr const char* kFile = "checkpoint.safetensors";
   /// Who hears of what befalls the file.
@@ -52,9 +43,7 @@ class RunCheckpoint final : public Checkpoints {
   RunCheckpoint(const RunCheckpoint&) = delete;
   RunCheckpoint& operator=(const RunCheckpoint&) = delete;
 
-  /// Data of the run that no setting shows, the images of a folder. Throws FileError when they differ from those of the
-  /// state that was found.
-  void identify(const std::string& key, const std::string& text);
+  void identify(const std::string& key, const std::string& text) override;
 
   Snapshot found() override { return std::exchange(found_.state, {}); }
   bool due() override;
@@ -66,7 +55,7 @@ class RunCheckpoint final : public Checkpoints {
   bool resumed() const { return resumed_; }  ///< there was a state to go on from
   /// The latest state that the job wanted kept is in the file.
   bool safe() const { return has_state_ && safe_; }
-  double seconds_before() const { return before_; }    ///< that earlier parts of the run took
+  double seconds_before() const override { return before_; }
   double seconds() const { return before_ + now_(); }  ///< of the whole run so far
 
  private:

@@ -3,7 +3,7 @@
 namespace vida::jobs {
 
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                RunCheckpoint& checkpoint) {
+                JobCheckpoint& checkpoint) {
   switch (io::job_letter(config.job())) {
     case 'l':
       return learn_gain_job(device, config, folder, monitor, checkpoint);

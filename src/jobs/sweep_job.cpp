@@ -11,7 +11,7 @@
 namespace vida::jobs {
 
 Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                  RunCheckpoint& checkpoint) {
+                  JobCheckpoint& checkpoint) {
   const SweepPlan plan = make_sweep_plan(device, config);
   const SweepScores scores = run_sweep(device, plan, monitor, checkpoint);
   Outcome outcome;
