@@ -6,6 +6,7 @@
 
 #include "cli/device.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/log.hpp"
 #include "cli/options.hpp"
 #include "cli/progress.hpp"
 #include "io/config.hpp"
@@ -66,9 +67,9 @@ int check(const CheckOptions& options) {
   if (forecast.seconds)
     line("time", fmt::format("about {}, {}; figures come on top", time_text(*forecast.seconds), forecast.how));
   if (!forecast.fits(device)) {
-    fmt::print(stderr,
-               "vida: this takes more memory than may be planned with, so its time was not tried. Make the batch or "
-               "the problem smaller.\n");
+    log().warning(
+        "this takes more memory than may be planned with, so its time was not tried. Make the batch or the problem "
+        "smaller.");
     return kFlagged;
   }
   return kFinished;

@@ -182,8 +182,8 @@ std::size_t ensemble_bytes(const Device& device, const EnsembleOptions& options)
   const long n = options.model.n;
   const auto bytes = [&](long capacity, long each) { return static_cast<std::size_t>(capacity * each); };
   return options.precision == Precision::float32
-             ? bytes(chunk_capacity<float>(device, options), Chunk<float>::bytes_per_member(n))
-             : bytes(chunk_capacity<double>(device, options), Chunk<double>::bytes_per_member(n));
+             ? bytes(chunk_capacity<float>(device, options), EnsembleChunk<float>::bytes_per_member(n))
+             : bytes(chunk_capacity<double>(device, options), EnsembleChunk<double>::bytes_per_member(n));
 }
 
 EnsembleStatistics integrate_ensemble(const Device& device, const EnsembleOptions& options,

@@ -68,12 +68,16 @@ _vida() {
       _vida_reply "$(_vida_settings "$program" "$(_vida_job_of "$config")" "$current")" "$current"
       [[ "$current" == *=* ]] || compopt -o nospace 2>/dev/null
       ;;
+    --log-level) _vida_reply "error warning info debug" "$current" ;;
+    --log-format) _vida_reply "text json" "$current" ;;
+    --resume) _vida_files "$current" ;;
     --out | --context) _vida_files "$current" "" ;;
-    --threads | --count | --seed | --problem) ;;
+    --threads | --count | --seed | --problem | --checkpoint | --checkpoint-steps | --title) ;;
     *)
       case "$command:$current" in
         *:-*) _vida_reply "$(_vida_options "$program" "$command")" "$current" ;;
         init:* | schema:*) _vida_reply "$(_vida_jobs "$program")" "$current" ;;
+        report:*) _vida_files "$current" ;;
         run:* | check:*) _vida_files "$current" .toml ;;
         sample:* | density:*) _vida_files "$current" .safetensors .nc ;;
       esac
