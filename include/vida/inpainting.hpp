@@ -44,6 +44,9 @@ struct InpaintingShape {
   MixtureFlowShape flow() const;
 };
 
+/// Throws InvalidArgument when the block does not lie in the images, or is a pixel or the whole of them.
+void validate_block(const InpaintingShape& shape);
+
 /// The map of the unknown pixels over these images. Throws InvalidArgument for images of another size than the shape's.
 PixelMap pixel_map_of(const ImageView& images, const InpaintingShape& shape);
 

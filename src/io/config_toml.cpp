@@ -149,7 +149,36 @@ void apply(Config& config, const toml::table& table, const fs::path& path, const
   }
 }
 
+/// toml++ walks the parts of a dotted key by recursion, which a key of very many would end on the stack. Counted are
+/// dots of a line between commas, without those in quotes and comments.
+void refuse_endless_keys(const std::string& text, const std::string& file) {
+  constexpr int most = 100;
+  int line = 1, dots = 0;
+  char quote = 0;
+  bool comment = false;
+  for (const char letter : text) {
+    if (letter == '\n')
+      ++line, dots = 0, quote = 0, comment = false;
+    else if (comment)
+      continue;
+    else if (quote)
+      quote = letter == quote ? 0 : quote;
+    else if (letter == '"' || letter == '\'')
+      quote = letter;
+    else if (letter == '#')
+      comment = true;
+    else if (letter == ',')
+      dots = 0;
+    else if (letter == '.' && ++dots > most)
+      throw InvalidArgument(
+          fmt::format("{}:{}: a key has more than {} parts; a setting has two or three, as in "
+                      "model.n.",
+                      file, line, most));
+  }
+}
+
 toml::table parse_file(const fs::path& path, const std::string& text) {
+  refuse_endless_keys(text, path.string());
   try {
     return toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
@@ -163,6 +192,7 @@ toml::table parse_override(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == text.npos || equals == 0)
     throw InvalidArgument(fmt::format("--set {}: expected section.key=value.", text));
+  refuse_endless_keys(text, "--set");
   std::string key = text.substr(0, equals), value = text.substr(equals + 1);
   key.erase(0, key.find_first_not_of(" \t"));
   key.erase(key.find_last_not_of(" \t") + 1);

@@ -81,6 +81,9 @@ void DataFile::check_shapes() {
   for (const std::string name : {"y", "H", "truth", "m0", "Q", "C0", "K", "R"}) {
     if (!has(name)) continue;
     const std::string& axes = kAxes.at(name);
+    if (const auto& extents = variables_.at(name).extents; std::count(extents.begin(), extents.end(), 0L))
+      throw FileError(fmt::format("observations.file: '{}' holds {} with shape {}: no axis of it may be empty.",
+                                  path_.string(), name, shape(name)));
     for (std::size_t axis = 0; axis < axes.size(); ++axis) {
       const long extent = variables_.at(name).extents[axis];
       const auto [found, fresh] = known.try_emplace(axes[axis], extent, name);
@@ -158,6 +161,9 @@ GainFile read_gains(const std::filesystem::path& path, const std::string& settin
   if (extents.size() != 2 && extents.size() != 3)
     throw FileError(fmt::format("{}: '{}' holds K with shape [{}]; expected [state, obs] or [run, state, obs].",
                                 setting, path.string(), fmt::join(extents, ", ")));
+  if (std::count(extents.begin(), extents.end(), 0L))
+    throw FileError(fmt::format("{}: '{}' holds K with shape [{}]: there is no gain in it.", setting, path.string(),
+                                fmt::join(extents, ", ")));
   GainFile result{{}, extents.size() == 3};
   if (!result.batched) extents.insert(extents.begin(), 1);
   const auto values = file.values("K");

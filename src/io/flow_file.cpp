@@ -90,8 +90,9 @@ class FlowReader {
     const bool batched = tensor(weight(0, 0)).shape.size() == 3;
     const long problems = batched ? tensor(tensors.front().name).shape.front() : 1;
     if (problems < 1) throw FileError(fmt::format("{} holds no problem: the first axis of its tensors is 0.", where_));
+    for (const FlowTensor& t : tensors) require_shape(flows.shape, t, batched ? problems : 0);
     flows.parameters = Matrix({problems, flow_parameter_count(flows.shape)});
-    for (const FlowTensor& t : tensors) fill(flows, t, batched);
+    for (const FlowTensor& t : tensors) fill(flows, t);
     if (const auto bad = not_finite(tensors, flows.parameters); !bad.empty())
       throw FileError(fmt::format("{}: {}. Train the flow again, or give another file.", where_, bad));
     return flows;
@@ -222,22 +223,26 @@ class FlowReader {
     return tensors;
   }
 
-  void fill(SavedFlows& flows, const FlowTensor& expected, bool batched) const {
+  /// problems: the length of the leading axis, 0 without one.
+  void require_shape(const FlowShape& flow, const FlowTensor& expected, long problems) const {
     auto shape = expected.extents;
-    if (batched) shape.insert(shape.begin(), flows.parameters.extent(0));
+    if (problems > 0) shape.insert(shape.begin(), problems);
     const Tensor& found = tensor(expected.name);
     if (found.shape != shape)
-      throw FileError(fmt::format(
-          "{}: tensor '{}' has shape [{}], but {} needs [{}]: these are weights of another architecture. "
-          "Give the file of such a flow, or correct its metadata.",
-          where_, expected.name, fmt::join(found.shape, ", "), text_of(flows.shape), fmt::join(shape, ", ")));
+      throw FileError(
+          fmt::format("{}: tensor '{}' has shape [{}], but {} needs [{}]: these are weights of another architecture. "
+                      "Give the file of such a flow, or correct its metadata.",
+                      where_, expected.name, fmt::join(found.shape, ", "), text_of(flow), fmt::join(shape, ", ")));
+  }
+
+  void fill(SavedFlows& flows, const FlowTensor& expected) const {
     const auto copy = [&](const auto& values) {
       const std::size_t each = values.size() / size_of(flows.parameters.extent(0));
       for (long p = 0; p < flows.parameters.extent(0); ++p)
         std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(size_of(p) * each), each,
                     &flows.parameters(p, expected.offset));
     };
-    std::visit(copy, found.values);
+    std::visit(copy, tensor(expected.name).values);
   }
 
   Safetensors file_;

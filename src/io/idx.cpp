@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -41,13 +42,15 @@ class IdxFile {
   }
 
   /// The first `wanted` of the `told` bytes that the header tells; all of them must be there, and nothing behind.
+  /// Memory is taken as the bytes come: a damaged header may tell of any number.
   std::vector<std::uint8_t> bytes(long wanted, long told) {
-    std::vector<std::uint8_t> values(static_cast<std::size_t>(wanted));
-    long got = read(values.data(), wanted);
-    std::vector<std::uint8_t> rest(1 << 16);
-    while (got >= wanted && got <= told) {
-      const long more = read(rest.data(), static_cast<long>(rest.size()));
+    std::vector<std::uint8_t> values, piece(1 << 18);
+    long got = 0;
+    while (got <= told) {
+      const long more = read(piece.data(), std::ssize(piece));
       if (more == 0) break;
+      const long kept = std::clamp(wanted - got, 0L, more);
+      values.insert(values.end(), piece.begin(), piece.begin() + kept);
       got += more;
     }
     if (got < told)
@@ -107,12 +110,17 @@ ImageSet read_image_set(const std::filesystem::path& folder, const std::string& 
   if (labelled != shape[0])
     throw FileError(fmt::format("'{}' holds {} images, but '{}' holds {} labels.", image_path.string(), shape[0],
                                 label_path.string(), labelled));
+  long pixels = 0, told = 0;
+  if (__builtin_mul_overflow(shape[1], shape[2], &pixels) || __builtin_mul_overflow(shape[0], pixels, &told) ||
+      pixels == 0)
+    throw FileError(fmt::format("'{}' is damaged: its header tells of {} images of {} x {} pixels.",
+                                image_path.string(), shape[0], shape[1], shape[2]));
   ImageSet set{.count = limit > 0 ? std::min(limit, shape[0]) : shape[0],
                .rows = shape[1],
                .columns = shape[2],
                .pixels = {},
                .labels = {}};
-  set.pixels = images.bytes(set.count * set.size(), shape[0] * set.size());
+  set.pixels = images.bytes(set.count * set.size(), told);
   set.labels = labels.bytes(set.count, labelled);
   return set;
 }

@@ -125,13 +125,16 @@ SavedInpainting read_inpainting(const std::filesystem::path& path, const std::st
   shape.scale_limit = number_in<double>(file.metadata, "scale_limit", where);
   classifier.pixels = shape.rows * shape.columns;
   try {
-    const auto parameters = get_all(file, inpainting_tensors(shape), where);
+    validate_block(shape);
+    // the map and the names first: they bound what the list of tensors takes, which damaged metadata may ask for
     const long d = shape.unknown();
     const auto table = [&](const char* name) { return values_of(file, name, {d, 257}); };
-    return {shape,
-            PixelMap(static_cast<int>(d), table("pixel_map.lower"), table("pixel_map.upper"),
-                     values_of(file, "pixel_map.mean", {d}), values_of(file, "pixel_map.deviation", {d})),
-            parameters, classifier, get_all(file, classifier_tensors(classifier), where)};
+    const PixelMap map(static_cast<int>(d), table("pixel_map.lower"), table("pixel_map.upper"),
+                       values_of(file, "pixel_map.mean", {d}), values_of(file, "pixel_map.deviation", {d}));
+    for (int layer = 0; layer < shape.layers; ++layer)
+      for (int k = 0; k <= shape.depth; ++k) file.tensor(fmt::format("params.layers.{}.{}.weight", layer, k));
+    auto parameters = get_all(file, inpainting_tensors(shape), where);
+    return {shape, map, std::move(parameters), classifier, get_all(file, classifier_tensors(classifier), where)};
   } catch (const InvalidArgument& error) {
     throw FileError(fmt::format("{}: {}", where, error.what()));
   }

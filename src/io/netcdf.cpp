@@ -1,12 +1,14 @@
 #include "io/netcdf.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <netcdf.h>
 
 #include <cmath>
 #include <limits>
 #include <numeric>
 
+#include "io/classic_header.hpp"
 #include "io/files.hpp"
 #include "vida/error.hpp"
 
@@ -24,6 +26,9 @@ void check_written(int status, const std::filesystem::path& path, const std::str
 long product(const std::vector<long>& extents) {
   return std::accumulate(extents.begin(), extents.end(), 1L, std::multiplies<>());
 }
+
+/// What deflate makes of a byte at best, and what may be asked for in any case: a small file may hold fill values.
+constexpr std::uintmax_t kBestCompression = 1032, kAlwaysFine = std::uintmax_t{16} << 20;
 
 /// Chunks near 1 MB along the slowest axes, so that one cycle or one run can be read without the rest.
 std::vector<std::size_t> chunk_sizes(const std::vector<long>& extents) {
@@ -48,6 +53,8 @@ NetcdfReader::NetcdfReader(const std::filesystem::path& path, const std::string&
   } catch (const FileError& error) {
     throw FileError((setting.empty() ? "" : setting + ": ") + error.what());
   }
+  if (const auto fault = fault_of_classic_header(path); !fault.empty())
+    throw FileError(fmt::format("{}: cannot be read as NetCDF: {}.", where(), fault));
   check(nc_open(path.c_str(), NC_NOWRITE, &file_), where(), "cannot be read as NetCDF");
 }
 
@@ -93,8 +100,26 @@ int NetcdfReader::numeric_variable(const std::string& name) const {
   return id;
 }
 
+std::size_t NetcdfReader::size_of(int id, const std::string& name, const std::vector<long>& extents) const {
+  nc_type type = NC_NAT;
+  std::size_t bytes = 0, values = 1;
+  check(nc_inq_vartype(file_, id, &type), where(), name);
+  check(nc_inq_type(file_, type, nullptr, &bytes), where(), name);
+  bool overflow = false;
+  for (const long extent : extents)
+    overflow |= __builtin_mul_overflow(values, static_cast<std::size_t>(extent), &values);
+  overflow |= __builtin_mul_overflow(values, bytes, &bytes);
+  const auto held = std::filesystem::file_size(path_);
+  if (values != 0 && (overflow || bytes > kAlwaysFine + kBestCompression * held))
+    throw FileError(fmt::format("{} declares {} with shape [{}], more than its {} bytes can hold: it is damaged.",
+                                where(), name, fmt::join(extents, ", "), held));
+  return values;
+}
+
 void NetcdfReader::fill_with_nan(int id, std::vector<double>& data) const {
   double fill = 0;
+  std::size_t length = 0;
+  if (nc_inq_attlen(file_, id, "_FillValue", &length) != NC_NOERR || length != 1) return;
   if (nc_get_att_double(file_, id, "_FillValue", &fill) == NC_NOERR && !std::isnan(fill))
     for (double& value : data)
       if (value == fill) value = std::numeric_limits<double>::quiet_NaN();
@@ -102,7 +127,7 @@ void NetcdfReader::fill_with_nan(int id, std::vector<double>& data) const {
 
 std::vector<double> NetcdfReader::values(const std::string& name) const {
   const int id = numeric_variable(name);
-  std::vector<double> data(static_cast<std::size_t>(product(shape(name))));
+  std::vector<double> data(size_of(id, name, shape(name)));
   if (!data.empty()) check(nc_get_var_double(file_, id, data.data()), where(), name);
   fill_with_nan(id, data);
   return data;
@@ -115,7 +140,7 @@ std::vector<double> NetcdfReader::slab(const std::string& name, const std::vecto
   if (start.size() != shape(name).size() || start.size() != extents.size())
     throw InvalidArgument(fmt::format("a part of '{}' is told by {} and {} numbers; it has {} axes.", name,
                                       start.size(), extents.size(), shape(name).size()));
-  std::vector<double> data(static_cast<std::size_t>(product(extents)));
+  std::vector<double> data(size_of(id, name, extents));
   if (!data.empty()) check(nc_get_vara_double(file_, id, begin.data(), count.data(), data.data()), where(), name);
   fill_with_nan(id, data);
   return data;

@@ -35,11 +35,10 @@ class NetcdfReader {
   Array<double, Rank> array(const std::string& name) const {
     require_rank(name, Rank);
     const auto extents = shape(name);
-    Array<double, Rank> result;
+    const auto data = values(name);  // before as much memory is taken as a damaged shape asks for
     Extents<Rank> sizes{};
     for (int axis = 0; axis < Rank; ++axis) sizes[axis] = extents[axis];
-    result = Array<double, Rank>(sizes);
-    const auto data = values(name);
+    Array<double, Rank> result(sizes);
     std::copy(data.begin(), data.end(), result.begin());
     return result;
   }
@@ -48,6 +47,8 @@ class NetcdfReader {
 
  private:
   int variable(const std::string& name) const;
+  /// How many values such a part of the variable has. Throws FileError when a file of this size cannot hold them.
+  std::size_t size_of(int id, const std::string& name, const std::vector<long>& extents) const;
   int numeric_variable(const std::string& name) const;
   void fill_with_nan(int id, std::vector<double>& data) const;
   void require_rank(const std::string& name, int rank) const;

@@ -42,7 +42,7 @@ json parse_header(std::string_view text, const std::string& where) {
   };
   try {
     return json::parse(text, watch);
-  } catch (const json::parse_error& error) {
+  } catch (const json::exception& error) {  // a number beyond double is no parse_error
     throw FileError(fmt::format("{} is not a safetensors file: its header is not JSON ({}).", where, error.what()));
   }
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <numeric>
 
 #include "vida/error.hpp"
@@ -112,7 +114,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
   std::string best;
   long least = std::max<long>(2, static_cast<long>(word.size()) / 3) + 1;
   for (const auto& candidate : candidates)
-    if (const long distance = edit_distance(word, candidate); distance < least) {
+    if (std::abs(std::ssize(word) - std::ssize(candidate)) >= least)
+      continue;  // too far apart, without a table of their letters
+    else if (const long distance = edit_distance(word, candidate); distance < least) {
       least = distance;
       best = candidate;
     }
@@ -155,7 +159,7 @@ std::string to_toml(const Value& value) {
     std::string result = "\"";
     for (char letter : text) {
       if (letter == '"' || letter == '\\') result += '\\';
-      if (static_cast<unsigned char>(letter) < 0x20)
+      if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f)
         result += fmt::format("\\u{:04x}", static_cast<int>(letter));
       else
         result += letter;
@@ -207,8 +211,10 @@ Value checked(const Setting& setting, const Value& value) {
     case Kind::indices:
       break;
   }
-  if (!list || list->empty() ||
-      !std::all_of(list->begin(), list->end(), [](double item) { return item >= 0 && item == std::floor(item); }))
+  constexpr double largest = std::numeric_limits<int>::max();  // inf is whole, too
+  if (!list || list->empty() || !std::all_of(list->begin(), list->end(), [](double item) {
+        return item >= 0 && item <= largest && item == std::floor(item);
+      }))
     refuse(setting, value);
   return value;
 }

@@ -108,5 +108,43 @@ TEST(Config, PathsStartAtTheFileThatNamesThem) {
   EXPECT_EQ(load("job = 'learn-gain'", {"observations.file=obs.nc"}).text("observations.file"), "obs.nc");
 }
 
+TEST(Config, ComponentsAreNumbersThatAnIndexCanHold) {
+  for (const std::string text : {"[0, inf]", "[1e300]", "[2147483648]", "[nan]"}) {
+    try {
+      load("job = 'learn-gain'\nobservations.indices = " + text);
+      ADD_FAILURE() << text;
+    } catch (const InvalidArgument& error) {
+      EXPECT_THAT(error.what(), HasSubstr("expected a list of components, from 0.")) << text;
+    }
+  }
+}
+
+TEST(Config, ATextWithAnyLetterIsWrittenBack) {
+  const Config config = load("job = 'learn-gain'\ngain.file = \"a\\u007fb\\tc\\\\d\"");
+  EXPECT_EQ(load(config.to_toml()).to_toml(), config.to_toml());
+}
+
+TEST(Config, AKeyOfAnyNumberOfPartsIsRefused) {
+  std::string key = "a";
+  for (int i = 0; i < 300000; ++i) key += ".a";
+  const auto refusal = [&](const std::string& text, const std::vector<std::string>& overrides = {}) {
+    try {
+      load("job = 'learn-gain'\n" + text, overrides);
+    } catch (const InvalidArgument& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string reason = "a key has more than 100 parts; a setting has two or three, as in model.n.";
+  EXPECT_THAT(refusal("\n" + key + " = 1"), HasSubstr(".toml:3: " + reason));
+  EXPECT_THAT(refusal("[" + key + "]"), HasSubstr(".toml:2: " + reason));
+  EXPECT_THAT(refusal("x = {" + key + " = 1}"), HasSubstr(reason));
+  EXPECT_THAT(refusal("", {key + "=1"}), HasSubstr(reason));
+  const std::string dots(200, '.');
+  EXPECT_EQ(refusal("# " + dots + "\ngain.file = '" + dots + "' # " + dots), "");
+}
+
+TEST(Settings, AWordOfAnyLengthHasNoNearOneSoon) { EXPECT_EQ(nearest(std::string(1 << 20, 'x'), job_names()), ""); }
+
 }  // namespace
 }  // namespace vida::io

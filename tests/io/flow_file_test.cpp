@@ -184,6 +184,14 @@ TEST(FlowFile, RefusesWeightsOfAnotherArchitecture) {
   EXPECT_THAT(refusal(fewer, {}, 3), HasSubstr("has shape [2, 1], but a flow"));
 }
 
+TEST(FlowFile, AShapeWithoutNumbersIsNoReasonToTakeMemory) {
+  const auto widened = [](const std::string& name, Tensor& tensor) {
+    if (name == "params.layers.0.scale.0.weight") tensor = {{1L << 40, 0, 3}, std::vector<double>()};
+    return true;
+  };
+  EXPECT_THAT(refusal(widened, {}, 3), HasSubstr("has shape [1099511627776, 0, 3], but a flow"));
+}
+
 TEST(FlowFile, RefusesAWeightThatIsNotFinite) {
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     const auto spoil = [&](const std::string& name, Tensor& tensor) {

@@ -85,6 +85,17 @@ TEST_F(Idx, DamagedFilesAreNamed) {
   EXPECT_THAT(refused(images(), word(0x801) + word(4) + "\x07\x02\x01\x03"), HasSubstr("holds 5 images, but"));
 }
 
+TEST_F(Idx, AHeaderThatTellsOfAnyNumberIsNoReasonToTakeMemory) {
+  using ::testing::HasSubstr;
+  const std::string many = word(0xffffffff);
+  EXPECT_THAT(refused(word(0x803) + many + many + many, word(0x801) + many),
+              HasSubstr("is damaged: its header tells of 4294967295 images of 4294967295 x 4294967295 pixels"));
+  EXPECT_THAT(refused(word(0x803) + many + word(1) + word(0), word(0x801) + many),
+              HasSubstr("is damaged: its header tells of 4294967295 images of 1 x 0 pixels"));
+  EXPECT_THAT(refused(word(0x803) + many + word(1 << 10) + word(1 << 10) + "x", word(0x801) + many),
+              HasSubstr("is truncated: it holds 1 of the 4503599626321920 bytes"));
+}
+
 TEST_F(Idx, ATruncatedArchiveIsDamaged) {
   compressed("train-images-idx3-ubyte.gz", images()), compressed("train-labels-idx1-ubyte.gz", labels());
   const auto path = folder_ / "train-images-idx3-ubyte.gz";

@@ -136,6 +136,13 @@ TEST(InpaintingFile, RefusesMetadataThatMeanNothing) {
   EXPECT_EQ(refusal_of("scale_limit", "nan"), ": flow.scale_limit is nan, expected a positive number.");
   EXPECT_EQ(refusal_of("layers", "0"), ": flow.layers is 0, expected at least 1.");
   EXPECT_THAT(refusal_of("height", "4"), HasSubstr("which do not lie in images of 4 x 5 pixels"));
+  EXPECT_EQ(refusal_of("layers", "1048576"), " holds no tensor 'params.layers.2.0.weight'.");
+  EXPECT_EQ(refusal_of("components", "1048576"),
+            " holds 'params.layers.0.1.weight' with shape [16, 7]; [6291460, 7] is needed.");
+  EXPECT_THAT(refusal([](Safetensors& file, auto&) {
+                file.metadata["height"] = file.metadata["width"] = file.metadata["top"] = "1048576";
+              }),
+              HasSubstr("which do not lie in images of 4 x 5 pixels"));
 }
 
 TEST(InpaintingFile, RefusesWeightsOfAnotherArchitecture) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netcdf.h>
 
 #include "io/data_file.hpp"
 #include "io/files.hpp"
@@ -11,6 +12,7 @@
 namespace vida::io {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using vida::testing::message_of;
 namespace fs = std::filesystem;
@@ -75,6 +77,68 @@ TEST(Netcdf, ASlabIsWrittenAndReadInPlace) {
   EXPECT_THROW(file.slab("x", {1, 0}, {2, 3}), FileError);
 }
 
+TEST(Netcdf, AShapeThatTheFileCannotHoldIsDamage) {
+  const auto path = scratch("huge.nc");
+  {
+    NetcdfWriter file(path);
+    file.define("K", {"a", "b"}, {1L << 30, 1L << 30}, Storage::float64, {"never written"});
+    file.define("x", {"a", "c"}, {1L << 30, 8}, Storage::float32, {"never written"});
+    file.close();
+  }
+  EXPECT_THAT(message_of<FileError>([&] { NetcdfReader(path).values("K"); }),
+              AllOf(HasSubstr("declares K with shape [1073741824, 1073741824], more than its"),
+                    HasSubstr("bytes can hold: it is damaged.")));
+  EXPECT_THAT(message_of<FileError>([&] { NetcdfReader(path).array<2>("x"); }), HasSubstr("declares x with shape"));
+  EXPECT_THAT(message_of<FileError>([&] { read_gains(path); }), HasSubstr("gain.file: '"));
+}
+
+TEST(Netcdf, AClassicHeaderThatTellsOfMoreThanTheFileHoldsIsDamage) {
+  const auto path = scratch("classic.nc");
+  const auto file_of = [&](int format) {
+    int file = 0, axis = 0, variable = 0;
+    EXPECT_EQ(nc_create(path.c_str(), NC_CLOBBER | format, &file), NC_NOERR);
+    EXPECT_EQ(nc_def_dim(file, "axis", 3, &axis), NC_NOERR);
+    EXPECT_EQ(nc_def_var(file, "K", NC_SHORT, 1, &axis, &variable), NC_NOERR);
+    EXPECT_EQ(nc_put_att_text(file, variable, "units", 5, "metre"), NC_NOERR);
+    EXPECT_EQ(nc_close(file), NC_NOERR);
+    return read_text(path);
+  };
+  for (const int format : {0, NC_64BIT_OFFSET, NC_64BIT_DATA}) {
+    const std::string bytes = file_of(format);
+    EXPECT_EQ(NetcdfReader(path).shape("K"), std::vector<long>{3});
+    for (std::size_t cut = 4; cut < bytes.rfind("metre") + 8; ++cut) {
+      write_text(path, bytes.substr(0, cut));
+      EXPECT_THAT(message_of<FileError>([&] { NetcdfReader(path, "x"); }),
+                  HasSubstr("': cannot be read as NetCDF: its header is damaged: "))
+          << cut;
+    }
+    for (std::size_t at = 4; at < bytes.size(); ++at) {  // whatever a byte becomes, it is read or refused
+      std::string changed = bytes;
+      changed[at] = '\x7f';
+      write_text(path, changed);
+      message_of<FileError>([&] { NetcdfReader(path).values("K"); });
+    }
+  }
+}
+
+/// A name of the same length, so that a classic file stays whole: the library itself refuses to write such a fill
+/// value.
+TEST(Netcdf, AFillValueOfSeveralNumbersIsPassedOver) {
+  const auto path = scratch("fill.nc");
+  int file = 0, variable = 0;
+  const double numbers[] = {7, 8, 9, 10};
+  ASSERT_EQ(nc_create(path.c_str(), NC_CLOBBER, &file), NC_NOERR);
+  ASSERT_EQ(nc_def_var(file, "F", NC_DOUBLE, 0, nullptr, &variable), NC_NOERR);
+  ASSERT_EQ(nc_put_att_double(file, variable, "_FillXalue", NC_DOUBLE, 4, numbers), NC_NOERR);
+  ASSERT_EQ(nc_enddef(file), NC_NOERR);
+  ASSERT_EQ(nc_put_var_double(file, variable, numbers), NC_NOERR);
+  ASSERT_EQ(nc_close(file), NC_NOERR);
+  std::string bytes = read_text(path);
+  bytes.replace(bytes.find("_FillXalue"), 10, "_FillValue");
+  write_text(path, bytes);
+  EXPECT_EQ(NetcdfReader(path).scalar("F"), 7);
+}
+
 TEST(Netcdf, AFolderThatIsMissingIsAWriteError) { EXPECT_THROW(NetcdfWriter(scratch("none") / "x.nc"), WriteError); }
 
 TEST(DataFile, ReadsTheReferenceFiles) {
@@ -101,30 +165,6 @@ TEST(DataFile, ALeadingAxisMoreIsTheBatch) {
   EXPECT_EQ(data.count(), 4);
   EXPECT_EQ(data.matrix("y", 3).extents(), (Extents<2>{5, 8}));
   EXPECT_EQ(data.matrix("truth", 3), Matrix({5, 8}, 3.0));
-}
-
-TEST(OutputFolder, ShowsFilesOnlyWhenAllAreComplete) {
-  const auto path = scratch("folder");
-  {
-    OutputFolder folder(path, false);
-    write_text(folder.pending("summary.json"), "new");
-    EXPECT_FALSE(fs::exists(path / "summary.json"));
-    folder.commit();
-    EXPECT_EQ(read_text(path / "summary.json"), "new");
-  }
-  EXPECT_THAT(message_of([&] { OutputFolder(path, false); }), HasSubstr("already holds a result"));
-  {
-    OutputFolder folder(path, true);
-    write_text(folder.pending("summary.json"), "abandoned");
-  }
-  EXPECT_EQ(read_text(path / "summary.json"), "new");
-  EXPECT_EQ(std::distance(fs::directory_iterator(path), {}), 1);
-}
-
-TEST(OutputFolder, RemovesTheFoldersItMadeForNothing) {
-  const auto path = scratch("outer");
-  { OutputFolder folder(path / "inner", false); }
-  EXPECT_FALSE(fs::exists(path));
 }
 
 }  // namespace

@@ -179,6 +179,7 @@ TEST(Safetensors, RefusesHeadersThatAreNotJson) {
   EXPECT_THAT(refusal_of("just some text in a file"), HasSubstr("no JSON header begins at byte 8"));
   EXPECT_THAT(refusal("{\"a\":"), HasSubstr("its header is not JSON"));
   EXPECT_THAT(refusal("{} {}"), HasSubstr("its header is not JSON"));
+  EXPECT_THAT(refusal("{\"a\":1e999}"), HasSubstr("its header is not JSON"));
   EXPECT_THAT(refusal("{\"\xff\":1}"), HasSubstr("its header is not JSON"));
   EXPECT_THAT(refusal("{\"a\":" + std::string(100000, '[')), HasSubstr("nests too deep"));
   EXPECT_THAT(refusal(R"({"__metadata__":{"a":1}})"), HasSubstr("__metadata__ must hold texts only"));

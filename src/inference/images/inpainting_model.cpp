@@ -52,9 +52,9 @@ MixtureFlowShape InpaintingShape::flow() const {
           .scale_limit = scale_limit};
 }
 
-void validate(const InpaintingShape& shape) {
+void validate_block(const InpaintingShape& shape) {
   const ImageBlock& b = shape.block;
-  if (b.height < 1 || b.width < 1 || b.height * b.width < 2 || b.top < 0 || b.left < 0 ||
+  if (b.height < 1 || b.width < 1 || long{b.height} * b.width < 2 || b.top < 0 || b.left < 0 ||
       b.top + b.height > shape.rows || b.left + b.width > shape.columns)
     throw InvalidArgument(
         fmt::format("the unknown block has rows {} .. {} and columns {} .. {}, which do not lie in images of {} x {} "
@@ -62,6 +62,10 @@ void validate(const InpaintingShape& shape) {
                     b.top, b.top + b.height - 1, b.left, b.left + b.width - 1, shape.rows, shape.columns));
   if (shape.known() == 0)
     throw InvalidArgument("the unknown block is the whole image: nothing is known of it. Make mask.height smaller.");
+}
+
+void validate(const InpaintingShape& shape) {
+  validate_block(shape);
   for (const auto& [name, value] : {std::pair{"encoder", shape.encoder}, {"features", shape.features}})
     if (value < 1) throw InvalidArgument(fmt::format("flow.{} is {}, expected at least 1.", name, value));
   validate(shape.flow());
