@@ -14,19 +14,13 @@
 #include <regex>
 #include <sstream>
 
+#include "io/replace_files.hpp"
+
 namespace vida::io {
 namespace fs = std::filesystem;
 namespace {
 
 std::string pending_name(const std::string& name) { return fmt::format(".{}.{}.tmp", name, ::getpid()); }
-
-void sync_to_disk(const fs::path& path, int flags) {
-  const int file = ::open(path.c_str(), flags);
-  const bool done = file >= 0 && ::fsync(file) == 0;
-  const int reason = errno;
-  if (file >= 0) ::close(file);
-  if (!done) throw WriteError(fmt::format("'{}' cannot be written to disk: {}.", path.string(), std::strerror(reason)));
-}
 
 bool holds_result(const fs::path& folder) {
   return fs::exists(folder / "result.nc") || fs::exists(folder / "summary.json");
@@ -76,6 +70,7 @@ OutputFolder::OutputFolder(const fs::path& path, bool replace) : path_(path) {
   std::error_code error;
   if (fs::exists(path_, error) && !fs::is_directory(path_, error))
     throw FileError(fmt::format("--out '{}' is a file; name a folder for the results.", path_.string()));
+  restore_interrupted(path_);
   if (!replace && holds_result(path_))
     throw FileError(fmt::format("--out '{}' already holds a result. Add --force to replace it, or name another folder.",
                                 path_.string()));
@@ -106,13 +101,10 @@ fs::path OutputFolder::pending(const std::string& name) {
 }
 
 void OutputFolder::commit() {
-  for (const auto& name : names_) sync_to_disk(path_ / pending_name(name), O_RDONLY);
-  for (const auto& name : names_) {
-    std::error_code error;
-    fs::rename(path_ / pending_name(name), path_ / name, error);
-    if (error) throw WriteError(fmt::format("'{}' cannot be replaced: {}.", (path_ / name).string(), error.message()));
-  }
-  sync_to_disk(path_, O_RDONLY | O_DIRECTORY);
+  std::vector<PendingFile> files;
+  for (const auto& name : names_) files.push_back({path_ / pending_name(name), name});
+  for (const auto& file : files) sync_to_disk(file.path, O_RDONLY);
+  replace_files(path_, std::move(files));
   names_.clear();
   std::error_code missing;
   for (const auto& name : obsolete_) fs::remove(path_ / name, missing);

@@ -24,12 +24,12 @@ void write_text(const std::filesystem::path& path, const std::string& text);
 void remove_abandoned(const std::filesystem::path& folder);
 
 /// A folder that receives the files of one run. Files are written under temporary names beside their final ones and get
-/// those only in commit(), after they have reached the disk: whoever reads the folder sees the old result or the new
-/// one.
+/// those only in commit(), after they have reached the disk. Whatever fails before or in commit(), the old result keeps
+/// every file; who finds summary.json finds files of one result (see replace_files.hpp for the moments in between).
 class OutputFolder {
  public:
-  /// Creates the folder when needed. Throws FileError when it cannot be written, and when it holds a result already
-  /// and `replace` is false.
+  /// Creates the folder when needed, and puts back a result that a crash caught in commit(). Throws FileError when it
+  /// cannot be written, and when it holds a result already and `replace` is false.
   OutputFolder(const std::filesystem::path& path, bool replace);
   /// Removes what was not committed, and the folders it made itself when they stayed empty.
   ~OutputFolder();
@@ -41,7 +41,7 @@ class OutputFolder {
   std::filesystem::path pending(const std::string& name);
   /// Removes a file of the folder once the pending ones have their names.
   void obsolete(const std::string& name) { obsolete_.push_back(name); }
-  /// Gives every pending file its name.
+  /// Gives every pending file its name. Throws WriteError when that fails; the folder then holds what it held before.
   void commit();
 
  private:
