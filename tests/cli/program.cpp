@@ -133,4 +133,12 @@ Answer Workplace::vida_interrupted(const std::vector<std::string>& words, int si
   return wait_for(process);
 }
 
+Answer Workplace::vida_watched(const std::vector<std::string>& words,
+                               const std::function<void(int process)>& watch) const {
+  const int process = start(words, {});
+  watch(process);
+  ::kill(process, SIGINT);
+  return wait_for(process);
+}
+
 }  // namespace vida::test

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Workplace {
                      const std::vector<std::string>& environment = {}) const;
   /// Starts it, sends `signal` once `file_ready` (a part of a file's name) has content or is a folder, and waits.
   Answer vida_interrupted(const std::vector<std::string>& words, int signal, const std::string& file_ready) const;
+  /// Starts it, lets `watch` have the number of its process, sends SIGINT when that returns, and waits.
+  Answer vida_watched(const std::vector<std::string>& words, const std::function<void(int process)>& watch) const;
 
  private:
   int start(const std::vector<std::string>& words, const std::vector<std::string>& environment,
