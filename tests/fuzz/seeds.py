@@ -174,10 +174,13 @@ def damaged(target, name, content):
 
 classic = netcdf({"K": numpy.ones((3, 2))}, "NETCDF3_CLASSIC")
 damaged("netcdf", "dimension_of_2e9", classic.replace(b"d3\0\0\0\0\0\3", b"d3\0\0\x7f\xff\xff\xff"))
+one_attribute = b"\0\0\0\x0c\0\0\0\1\0\0\0\x0dconfiguration"
+damaged("netcdf", "two_billion_attributes", classic.replace(one_attribute, one_attribute.replace(b"\0\0\0\1", b"\x7f\0\0\0")))
 damaged("netcdf", "fill_value_of_four_numbers", fill_of_four_numbers())
 damaged("netcdf", "matrices_without_numbers", without_records())
-damaged("idx", "header_tells_of_2_to_96_bytes", bytes([0, 8]) + b"\0\0\x08\1\xff\xff\xff\xff" + b"\0\0\x08\3" + b"\xff" * 12)
-damaged("idx", "images_without_pixels", bytes([0, 8]) + b"\0\0\x08\1\xff\xff\xff\xff" + b"\0\0\x08\3" + b"\xff" * 4 + b"\0" * 8)
+many = bytes([0, 8]) + b"\0\0\x08\1" + b"\xff" * 4 + b"\0\0\x08\3" + b"\xff" * 4
+damaged("idx", "header_tells_of_2_to_96_bytes", many + b"\xff" * 8)
+damaged("idx", "images_without_pixels", many + b"\0" * 8)
 text = b'{"a":1e999}'
 damaged("safetensors", "number_beyond_double", struct.pack("<Q", len(text)) + text)
 wide = flow((2,), "float64")
