@@ -8,7 +8,7 @@
 namespace vida::cli {
 
 Device open_device(const DeviceOptions& options) {
-  const Device device = [&] {
+  Device device = [&] {
     try {
       return Device(options);
     } catch (const DeviceError& error) {

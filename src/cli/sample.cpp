@@ -17,7 +17,7 @@ TableOutcome write_samples(const Device& device, const ChosenFlow& flow, const S
   const long d = flow.shape.dimension;
   const Axes table = table_axes(flow, "draw", options.count);
   Axes points = table;
-  points.names.push_back("state");
+  points.names.emplace_back("state");
   points.sizes.push_back(d);
   const auto storage = sizeof(Real) == 4 ? io::Storage::float32 : io::Storage::float64;
   file.define("x", points.names, points.sizes, storage, {"draws of the flow"});

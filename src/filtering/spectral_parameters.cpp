@@ -37,7 +37,7 @@ std::vector<double> spectral_parameters(const KuramotoSivashinsky& model) {
                           std::cos(turn),
                           std::sin(turn)};
     for (int array = 0; array < kernels::SpectralParameters<double>::kArrays; ++array)
-      values[static_cast<std::size_t>(array * waves + k)] = row[array];
+      values[static_cast<std::size_t>(long{array} * waves + k)] = row[array];
   }
   return values;
 }

@@ -142,15 +142,16 @@ double mean_image_error(Images training, Images test, int size, std::span<const 
   check_images(test, size);
   checked_context(size, unknown);
   const std::size_t pixels = static_cast<std::size_t>(size);
+  const std::size_t trained = training.size() / pixels, tested = test.size() / pixels;
   double error = 0;
   for (const int pixel : unknown) {
     double mean = 0;
     for (std::size_t i = static_cast<std::size_t>(pixel); i < training.size(); i += pixels) mean += training[i];
-    mean /= static_cast<double>(training.size() / pixels);
+    mean /= static_cast<double>(trained);
     for (std::size_t i = static_cast<std::size_t>(pixel); i < test.size(); i += pixels)
       error += (mean - test[i]) * (mean - test[i]);
   }
-  return error / (static_cast<double>(test.size() / pixels * unknown.size()) * 255 * 255);
+  return error / (static_cast<double>(tested * unknown.size()) * 255 * 255);
 }
 
 }  // namespace vida

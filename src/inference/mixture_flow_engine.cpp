@@ -71,8 +71,8 @@ std::vector<NetworkInput<Real>> MixtureFlowEngine<Real>::inputs(Layer& layer, co
 }
 
 template <class Real>
-MixtureFlowEngine<Real>::Layer& MixtureFlowEngine<Real>::run_net(int i, const NetworkInput<Real>& context,
-                                                                 const DropoutDraws& dropout) {
+typename MixtureFlowEngine<Real>::Layer& MixtureFlowEngine<Real>::run_net(int i, const NetworkInput<Real>& context,
+                                                                          const DropoutDraws& dropout) {
   Layer& layer = layers_[count_of(i)];
   const int kept = static_cast<int>(layer.kept.size()), moved = static_cast<int>(layer.moved.size());
   launch(executor_, {.items = blocks_of(kept)},

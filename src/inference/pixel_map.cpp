@@ -75,7 +75,8 @@ PixelMap::PixelMap(std::span<const std::uint8_t> images, int size, const PixelMa
         fmt::format("a pixel map needs images: {} bytes are no images of {} pixels.", images.size(), size));
   check(options);
   const std::size_t pixels = static_cast<std::size_t>(size);
-  const double count = static_cast<double>(images.size() / pixels);
+  const std::size_t of_a_pixel = images.size() / pixels;
+  const double count = static_cast<double>(of_a_pixel);
   std::vector<Histogram> raw(pixels, Histogram{}), smooth;
   for (std::size_t i = 0; i < images.size(); ++i) ++raw[i % pixels][images[i]];
   Histogram of_all{};

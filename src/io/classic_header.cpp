@@ -106,7 +106,7 @@ std::string fault_of_classic_header(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::array<char, 4> magic{};
   if (!file.read(magic.data(), 4) || magic[0] != 'C' || magic[1] != 'D' || magic[2] != 'F') return "";
-  const int version = magic[3];
+  const int version = static_cast<unsigned char>(magic[3]);
   if (version != 1 && version != 2 && version != 5) return "";
   try {
     Header(file, std::filesystem::file_size(path), version).walk();

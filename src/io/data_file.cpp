@@ -28,7 +28,7 @@ const std::map<std::string, std::string> kAxes = {{"y", "co"},
 
 std::string axis_names(const std::string& letters) {
   std::vector<std::string> names;
-  for (char letter : letters) names.push_back(letter == 'c' ? "cycle" : letter == 'o' ? "obs" : "state");
+  for (char letter : letters) names.emplace_back(letter == 'c' ? "cycle" : letter == 'o' ? "obs" : "state");
   return fmt::format("[{}]", fmt::join(names, ", "));
 }
 

@@ -111,6 +111,7 @@ VIDA_FOPEN(fopen)
 VIDA_FOPEN(fopen64)
 
 /// A call that names a file by its descriptor or path, which comes first.
+// NOLINTNEXTLINE(bugprone-macro-parentheses): types and lists of parameters, not values
 #define VIDA_CALL_ON(result, name, first, parameters, types, arguments) \
   extern "C" result name parameters {                                   \
     if (fails(first)) return -1;                                        \

@@ -41,11 +41,11 @@ class Place {
   Place() { place_.write("job.toml", kJob); }
 
   Answer run(const std::vector<std::string>& words, const Fault& fault = {}) const {
-    return place_.vida(words,
-                       {"LD_PRELOAD=" VIDA_FAILING_CALLS, "VIDA_FAULT_FOLDER=" + place_.path("out").string(),
-                        "VIDA_FAULT_AT=" + std::to_string(fault.at), "VIDA_FAULT_ERROR=" + std::to_string(fault.error),
-                        std::string("VIDA_FAULT_LASTING=") + (fault.lasting ? "1" : "0"),
-                        "VIDA_FAULT_COUNT=" + place_.path("count").string()});
+    return place_.vida(
+        words, {std::string("LD_PRELOAD=") + VIDA_FAILING_CALLS, "VIDA_FAULT_FOLDER=" + place_.path("out").string(),
+                "VIDA_FAULT_AT=" + std::to_string(fault.at), "VIDA_FAULT_ERROR=" + std::to_string(fault.error),
+                std::string("VIDA_FAULT_LASTING=") + (fault.lasting ? "1" : "0"),
+                "VIDA_FAULT_COUNT=" + place_.path("count").string()});
   }
   long calls() const { return std::stol(place_.read("count")); }
   std::filesystem::path path(const std::string& name) const { return place_.path(name); }

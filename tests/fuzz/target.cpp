@@ -31,7 +31,7 @@ const fs::path& folder() {
 }
 
 fs::path file_of(Bytes bytes, const std::string& name) {
-  const fs::path path = folder() / name;
+  fs::path path = folder() / name;
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   const auto written = ::write(file, bytes.data(), bytes.size());
   ::close(file);
