@@ -9,7 +9,7 @@ target_compile_options(vida_flags INTERFACE
 # Kernels on the host want full optimisation and the widest vectors the machine has.
 add_library(vida_host_kernel_flags INTERFACE)
 target_compile_options(vida_host_kernel_flags INTERFACE -fno-math-errno -fno-trapping-math)
-if(NOT VIDA_CUDA STREQUAL "SHIM")  # there the sanitizers take what -O3 gives, and twice the time to compile
+if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")  # a sanitizer takes what -O3 gives, and twice the time to compile
   target_compile_options(vida_host_kernel_flags INTERFACE -O3)
 endif()
 if(VIDA_CONTRACT)

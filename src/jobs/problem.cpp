@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "jobs/system.hpp"
 #include "vida/error.hpp"
@@ -40,7 +41,8 @@ std::string identity(const Config& run, const std::string& seed_key, std::uint32
 /// Collects distinct problems; the data of all twins are simulated in one call at the end.
 class ProblemSet {
  public:
-  ProblemSet(std::string seed_key, std::string cycles_key) : seed_key_(seed_key), cycles_key_(cycles_key) {}
+  ProblemSet(std::string seed_key, std::string cycles_key)
+      : seed_key_(std::move(seed_key)), cycles_key_(std::move(cycles_key)) {}
 
   long simulated(const Config& run, const DataFile* data, long item, std::uint32_t number) {
     const auto [index, added] = add(run, item, number);
@@ -103,7 +105,7 @@ class GainSource {
 
   Matrix gain(const Config& run, const StateSpaceModel& system, long item, long number) const {
     if (!file_ && !uses_data()) return scaled_transpose(system.observation_operator, run.real("gain.initial"));
-    const Matrix K = file_ ? file_->gains[number] : data_->matrix("K", item);
+    Matrix K = file_ ? file_->gains[number] : data_->matrix("K", item);
     if (K.extents() != Extents<2>{system.n(), system.p()})
       throw InvalidArgument(
           fmt::format("gain.file: '{}' holds K with shape {}; the model and the observations need {}.", path_,

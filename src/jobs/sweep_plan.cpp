@@ -18,7 +18,7 @@ bool of_list(const std::string& key) { return io::section_of(key) == io::kList; 
 std::vector<SweepAxis> axes_of(const Config& config) {
   std::vector<SweepAxis> axes;
   if (config.filters() > 1) {
-    SweepAxis& entries = axes.emplace_back("filter", "", std::vector<io::Value>{});
+    SweepAxis& entries = axes.emplace_back(SweepAxis{"filter", "", {}});
     for (long i = 0; i < config.filters(); ++i) entries.values.emplace_back(i);
   }
   for (const io::Axis& axis : config.axes()) {

@@ -96,7 +96,7 @@ Matrix observation_operator(const Config& config, const DataFile* data, long ite
                       data ? fmt::format("; '{}' holds none", data->path().string()) : ""));
     return data->matrix("H", item);
   }
-  const Matrix H = selection(observed_components(config, n), n);
+  Matrix H = selection(observed_components(config, n), n);
   if (data && data->observed() != H.extent(0))
     throw InvalidArgument(
         fmt::format("observations.file: '{}' holds y with shape {}, but observations.operator \"{}\" needs "

@@ -42,8 +42,7 @@ std::vector<Axis> axes_of(const io::NetcdfReader& file) {
              numeric = words_of(file.text_attribute("", "axes_of_numbers"));
   std::vector<Axis> axes;
   for (const std::string& name : words_of(file.text_attribute("", "axes"))) {
-    Axis& axis =
-        axes.emplace_back(name, std::vector<std::string>{}, file.values(name), holds(data, name), holds(numeric, name));
+    Axis& axis = axes.emplace_back(Axis{name, {}, file.values(name), holds(data, name), holds(numeric, name)});
     for (long i = 0; i < axis.size(); ++i)
       axis.texts.push_back(axis.numeric ? fmt::format("{:.5g}", axis.values[static_cast<std::size_t>(i)])
                                         : file.text_attribute("", fmt::format("{}_{}", name, i)));
@@ -150,7 +149,7 @@ std::pair<double, double> limits_of(const std::vector<Labelled>& maps) {
 bool by_logarithm(double low, double high) { return low > 0 && high > 2 * low; }
 
 std::string colours(double low, double high) {
-  const std::string range = fmt::format("set cbrange [{:.6g}:{:.6g}]\n", low, high);
+  std::string range = fmt::format("set cbrange [{:.6g}:{:.6g}]\n", low, high);
   if (!by_logarithm(low, high)) return range;
   std::string ticks;
   for (const double decade : {1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0})

@@ -25,7 +25,7 @@ double GeneralisedPareto::quantile(double probability) const {
 GeneralisedPareto fit_generalised_pareto(std::span<const double> ascending) {
   constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
   const auto n = static_cast<double>(ascending.size());
-  const double quartile = ascending[static_cast<std::size_t>(n / 4 + 0.5) - 1];
+  const double quartile = ascending[(ascending.size() + 2) / 4 - 1];  // n / 4, rounded
   const double largest = ascending.back();
   if (!(quartile > 0)) return {kNothing, kNothing};
 
