@@ -40,8 +40,8 @@ void validate(const MixtureFlowShape& shape) {
   at_least("depth", shape.depth, 1);
   at_least("components", shape.components, 0);
   if (const long most = std::numeric_limits<int>::max() / (3L * shape.dimension) - 1; shape.components > most)
-    throw InvalidArgument(fmt::format("flow.components is {}, expected at most {} for {} coordinates.", shape.components,
-                                      most, shape.dimension));
+    throw InvalidArgument(fmt::format("flow.components is {}, expected at most {} for {} coordinates.",
+                                      shape.components, most, shape.dimension));
   if (!(shape.scale_limit > 0) || !std::isfinite(shape.scale_limit))
     throw InvalidArgument(fmt::format("flow.scale_limit is {}, expected a positive number.", shape.scale_limit));
   for (int layer = 0; layer < static_cast<int>(shape.moved.size()); ++layer) validate_split(shape, layer);
