@@ -111,12 +111,13 @@ VIDA_FOPEN(fopen)
 VIDA_FOPEN(fopen64)
 
 /// A call that names a file by its descriptor or path, which comes first.
-// NOLINTNEXTLINE(bugprone-macro-parentheses): types and lists of parameters, not values
+// NOLINTBEGIN(bugprone-macro-parentheses): lists of parameters, not values
 #define VIDA_CALL_ON(result, name, first, parameters, types, arguments) \
   extern "C" result name parameters {                                   \
     if (fails(first)) return -1;                                        \
     return original<result types>(#name) arguments;                     \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 VIDA_CALL_ON(ssize_t, write, file, (int file, const void* data, std::size_t size), (int, const void*, std::size_t),
              (file, data, size))
 VIDA_CALL_ON(ssize_t, pwrite, file, (int file, const void* data, std::size_t size, off_t at),
