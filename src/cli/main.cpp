@@ -179,12 +179,13 @@ int command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
     const std::string word = argc > 1 ? argv[1] : "";
-    const std::vector<std::string> commands = {"run", "check", "report", "sample", "density", "init", "schema", "list", "info"};
+    const std::vector<std::string> commands = {"run",  "check",  "report", "sample", "density",
+                                               "init", "schema", "list",   "info"};
     if (!word.empty() && word[0] != '-' && std::find(commands.begin(), commands.end(), word) == commands.end()) {
       const std::string near = vida::io::nearest(word, commands);
-      fmt::print(
-          stderr, "vida: {} is not a command; {}\n", word,
-          near.empty() ? "expected run, check, report, sample, density, init, schema, list or info." : "did you mean " + near + "?");
+      fmt::print(stderr, "vida: {} is not a command; {}\n", word,
+                 near.empty() ? "expected run, check, report, sample, density, init, schema, list or info."
+                              : "did you mean " + near + "?");
       return vida::cli::kUsage;
     }
     const std::string known = std::find(commands.begin(), commands.end(), word) != commands.end() ? word : "run";

@@ -10,6 +10,7 @@ import pathlib
 import struct
 import subprocess
 import sys
+import zlib
 
 import netCDF4
 import numpy
@@ -168,6 +169,19 @@ members = 10
 """)
 
 
+def checkpoint(tensors, notes):
+    """With the checksum that io/checkpoint.cpp makes of notes and numbers, in the order of their names."""
+    parts = [key.encode() + value.encode() for key, value in sorted(notes.items())]
+    parts += [name.encode() + array.tobytes() for name, array in sorted(tensors.items())]
+    return safetensors(tensors, notes | {"crc32": f"{zlib.crc32(b''.join(parts)):08x}"})
+
+
+notes = {"format": "vida-checkpoint-2", "version": "0.1.0", "identity.job": '"ensemble"', "note.seconds": "1.5"}
+state = {"members/first": numpy.zeros(1), "members/states": numpy.ones(7, "float32")}
+write("checkpoint", "begun", checkpoint({}, notes))
+write("checkpoint", "at_work", checkpoint(state, notes))
+
+
 def damaged(target, name, content):
     write(target, name, content, prefix="")
 
@@ -182,6 +196,8 @@ many = bytes([0, 8]) + b"\0\0\x08\1" + b"\xff" * 4 + b"\0\0\x08\3" + b"\xff" * 4
 damaged("idx", "header_tells_of_2_to_96_bytes", many + b"\xff" * 8)
 damaged("idx", "images_without_pixels", many + b"\0" * 8)
 text = b'{"a":1e999}'
+damaged("checkpoint", "of_another_version", checkpoint(state, notes | {"version": "9.9.9"}))
+damaged("checkpoint", "changed_since", checkpoint(state, notes).replace(b"1.5", b"2.5"))
 damaged("safetensors", "number_beyond_double", struct.pack("<Q", len(text)) + text)
 wide = flow((2,), "float64")
 wide["params.layers.0.scale.0.weight"] = numpy.zeros((1 << 40, 0, 1))

@@ -74,7 +74,10 @@ TEST(Soak, JobsInOneProcessKeepMemoryFlat) {
       const Device device({.name = "cpu", .threads = 2});
       io::OutputFolder folder(place.path(job.first), true);
       const auto config = io::load_config(place.path(job.first + ".toml"));
-      ASSERT_TRUE(jobs::run_job(device, config, folder, [](const jobs::Status&) { return true; }).usable) << job.first;
+      jobs::JobCheckpoint forgotten;
+      const auto outcome = jobs::run_job(
+          device, config, folder, [](const jobs::Status&) { return true; }, forgotten);
+      ASSERT_TRUE(outcome.usable) << job.first;
       folder.commit();
     }
     samples.push_back(resident_memory(::getpid()));
