@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <new>
 
@@ -47,20 +48,19 @@ void define_run(CLI::App& app, vida::cli::RunOptions& options) {
       ->type_name("SECTION.KEY=VALUE")
       ->expected(1)
       ->take_all();
+  const auto at_least_0 = CLI::Range(0.0, std::numeric_limits<double>::max()).description("");
   auto* out = app.add_option("--out", options.out, "folder for the results (runs/<name of the configuration>)")
                   ->type_name("DIR");
-  app.add_option("--resume", options.resume,
-                 "go on with the run of this folder where it was stopped, with the same result as if it had not been; "
-                 "with CONFIG.toml also begin it, where the folder holds nothing yet")
+  app.add_option("--resume", options.resume, "go on with the run that was stopped in this folder")
       ->type_name("DIR")
       ->excludes(out);
   app.add_option("--checkpoint", options.checkpoint.seconds,
                  "seconds of work between checkpoints; 0: only when interrupted (60)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least_0)
       ->type_name("SECONDS");
   app.add_option("--checkpoint-steps", options.checkpoint.steps,
                  "also a checkpoint after so many steps at which the job can be left; 0: not by count (0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least_0)
       ->type_name("N");
   define_device(app, options.device);
   app.add_flag("--force", options.force, "replace a result that is already there");
