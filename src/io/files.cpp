@@ -7,11 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "io/replace_files.hpp"
@@ -50,20 +47,6 @@ void write_text(const fs::path& path, const std::string& text) {
   file << text;
   file.close();
   if (!file) throw WriteError(fmt::format("'{}' cannot be written: {}.", path.string(), std::strerror(errno)));
-}
-
-void remove_abandoned(const fs::path& folder) {
-  static const std::regex pending(R"(\..+\.([0-9]+)\.tmp)");
-  std::error_code ignored;
-  std::vector<fs::path> abandoned;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    std::smatch match;
-    const std::string name = entry.path().filename();
-    if (!std::regex_match(name, match, pending)) continue;
-    const long process = std::strtol(match[1].str().c_str(), nullptr, 10);
-    if (::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) abandoned.push_back(entry.path());
-  }
-  for (const auto& path : abandoned) fs::remove(path, ignored);
 }
 
 OutputFolder::OutputFolder(const fs::path& path, bool replace) : path_(path) {

@@ -20,9 +20,6 @@ void require_readable(const std::filesystem::path& path);
 std::string read_text(const std::filesystem::path& path);
 void write_text(const std::filesystem::path& path, const std::string& text);
 
-/// Removes the temporary files in `folder` of processes that are gone: what a run that was killed had begun to write.
-void remove_abandoned(const std::filesystem::path& folder);
-
 /// A folder that receives the files of one run. Files are written under temporary names beside their final ones and get
 /// those only in commit(), after they have reached the disk. Whatever fails before or in commit(), the old result keeps
 /// every file; who finds summary.json finds files of one result (see replace_files.hpp for the moments in between).

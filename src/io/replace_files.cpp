@@ -22,27 +22,37 @@ fs::path second_name(const fs::path& folder, const std::string& name) {
   return folder / fmt::format(".{}.{}.old", name, ::getpid());
 }
 
-/// A second name that is found in a folder.
-struct OldFile {
+/// A file that is found in a folder and carries the number of a process: ".name.number" and an ending.
+struct OwnedFile {
   fs::path path;
   std::string name;
   int process;
 };
 
-std::optional<OldFile> old_file(const fs::path& path) {
-  const std::string text = path.filename().string(), end = ".old";
-  if (!text.starts_with('.') || !text.ends_with(end)) return {};
-  const std::string rest = text.substr(1, text.size() - 1 - end.size());
+std::optional<OwnedFile> owned_file(const fs::path& path, const std::string& ending) {
+  const std::string text = path.filename().string();
+  if (!text.starts_with('.') || !text.ends_with(ending)) return {};
+  const std::string rest = text.substr(1, text.size() - 1 - ending.size());
   const auto dot = rest.rfind('.');
   if (dot == rest.npos || dot == 0) return {};
   int process = 0;
   const auto [stop, error] = std::from_chars(rest.data() + dot + 1, rest.data() + rest.size(), process);
   if (error != std::errc() || stop != rest.data() + rest.size() || process < 1) return {};
-  return OldFile{path, rest.substr(0, dot), process};
+  return OwnedFile{path, rest.substr(0, dot), process};
 }
 
 /// In a container the number of a process may be ours again: ours is not at work here yet.
 bool still_works(int process) { return process != ::getpid() && (::kill(process, 0) == 0 || errno == EPERM); }
+
+/// Those in the folder whose processes are gone.
+std::vector<OwnedFile> abandoned_files(const fs::path& folder, const std::string& ending) {
+  std::vector<OwnedFile> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (const auto file = owned_file(entry->path(), ending); file && !still_works(file->process))
+      found.push_back(*file);
+  return found;
+}
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& reason) {
   throw WriteError(fmt::format("'{}' cannot be replaced: {}.", path.string(), reason));
@@ -160,15 +170,18 @@ void replace_files(const fs::path& folder, std::vector<PendingFile> files) {
   exchange.remove_old();
 }
 
+void remove_abandoned(const fs::path& folder) {
+  std::error_code ignored;
+  for (const OwnedFile& file : abandoned_files(folder, ".tmp")) fs::remove(file.path, ignored);
+}
+
 void restore_interrupted(const fs::path& folder) {
-  std::vector<OldFile> found;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (const auto file = old_file(entry->path()); file && !still_works(file->process)) found.push_back(*file);
+  std::vector<OwnedFile> found = abandoned_files(folder, ".old");
   if (found.empty()) return;
-  std::stable_partition(found.begin(), found.end(), [](const OldFile& file) { return file.name != kMark; });
+  std::stable_partition(found.begin(), found.end(), [](const OwnedFile& file) { return file.name != kMark; });
+  std::error_code error;
   const bool complete = fs::exists(folder / kMark, error);  // the old mark goes before anything is replaced
-  for (const OldFile& file : found) {
+  for (const OwnedFile& file : found) {
     if (!complete) fs::rename(file.path, folder / file.name, error);
     if (complete || !error) fs::remove(file.path, error);
   }

@@ -27,6 +27,9 @@ void replace_files(const std::filesystem::path& folder, std::vector<PendingFile>
 /// otherwise they get their names back. Does nothing where there is nothing to do, or nothing can be done.
 void restore_interrupted(const std::filesystem::path& folder);
 
+/// Removes the temporary files in `folder` of processes that are gone: what a run that was killed had begun to write.
+void remove_abandoned(const std::filesystem::path& folder);
+
 /// Throws WriteError unless what was written to the file, or with O_DIRECTORY the names in the folder, is on disk.
 void sync_to_disk(const std::filesystem::path& path, int flags);
 

@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
+#include <sstream>
 
 #include "io/files.hpp"
 #include "vida/error.hpp"
@@ -199,16 +203,17 @@ void Safetensors::put(const std::string& name, Tensor tensor) {
     throw InvalidArgument(fmt::format("There is a tensor '{}' already.", name));
 }
 
-std::string Safetensors::encoded() const {
+void Safetensors::write(std::ostream& to) const {
   json header = json::object();
-  std::string data;
+  std::vector<std::span<const char>> data;
+  std::size_t end = 0;
   if (!metadata.empty()) header[kMetadata] = metadata;
   const auto append = [&]<class Real>(const std::string& name, const Tensor& tensor, const char* type, Real) {
     const auto* values = std::get_if<std::vector<Real>>(&tensor.values);
     if (!values) return;
-    const std::size_t begin = data.size();
-    data.append(reinterpret_cast<const char*>(values->data()), values->size() * sizeof(Real));
-    header[name] = {{"dtype", type}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
+    data.emplace_back(reinterpret_cast<const char*>(values->data()), values->size() * sizeof(Real));
+    header[name] = {{"dtype", type}, {"shape", tensor.shape}, {"data_offsets", {end, end + data.back().size()}}};
+    end += data.back().size();
   };
   // Wider numbers first, so that each lies at a multiple of its size.
   for (const auto& [name, tensor] : tensors_) append(name, tensor, "F64", double{});
@@ -222,15 +227,25 @@ std::string Safetensors::encoded() const {
   }
   text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
   const std::uint64_t length = text.size();
-  std::string bytes(kLengthBytes, '\0');
-  std::memcpy(bytes.data(), &length, kLengthBytes);
-  return bytes + text + data;
+  to.write(reinterpret_cast<const char*>(&length), kLengthBytes);
+  to << text;
+  for (const auto part : data) to.write(part.data(), std::ssize(part));
+}
+
+std::string Safetensors::encoded() const {
+  std::ostringstream text;
+  write(text);
+  return text.str();
 }
 
 void Safetensors::write(const std::filesystem::path& path) const {
   if (!path.has_filename()) throw FileError(fmt::format("'{}' names no file.", path.string()));
   OutputFolder folder(path.has_parent_path() ? path.parent_path() : ".", true);
-  write_text(folder.pending(path.filename().string()), encoded());
+  const auto pending = folder.pending(path.filename().string());
+  std::ofstream file(pending, std::ios::binary);
+  write(file);
+  file.close();
+  if (!file) throw WriteError(fmt::format("'{}' cannot be written: {}.", pending.string(), std::strerror(errno)));
   folder.commit();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <iosfwd>
 #include <map>
 #include <span>
 #include <string>
@@ -60,6 +61,7 @@ class Safetensors {
   void write(const std::filesystem::path& path) const;
 
  private:
+  void write(std::ostream& to) const;
   void require_shape(const std::string& name, const std::vector<long>& shape) const;
 
   std::string where_;  // "target.flow: 'flow.safetensors'", as messages begin; empty when nothing was read

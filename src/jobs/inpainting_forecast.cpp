@@ -95,10 +95,9 @@ Forecast forecast_inpainting(const Device& device, const io::Config& config) {
   forecast.memory.push_back({"training, then scoring", std::max(training, scoring), true});
   forecast.memory.push_back({"images", static_cast<double>(plan.training.pixels.size() + plan.test.pixels.size())});
   forecast.memory.push_back({"weights on the host", 2 * sizeof(double) * number(parameters)});
-  // five vectors of a training: gathered, put into the file's tensors, and as the bytes of the file
-  const bool checkpoint = trains && config.real("train.checkpoint") > 0;
-  forecast.memory.push_back({checkpoint ? "a checkpoint as it is written" : "the model as it is written",
-                             (checkpoint ? 3 * 5 * sizeof(float) : 2 * sizeof(double)) * number(parameters)});
+  // five vectors of a training: gathered, and put into the file's tensors
+  forecast.memory.push_back({trains ? "a checkpoint as it is written" : "the model as it is written",
+                             (trains ? 2 * 5 * sizeof(float) : 2 * sizeof(double)) * number(parameters)});
   const double scores = number(plan.test.count) * number(plan.shape.unknown());
   forecast.memory.push_back({"scores of each unknown pixel", scores * (3 * sizeof(float) + sizeof(double))});
   forecast.memory.push_back(
@@ -106,7 +105,7 @@ Forecast forecast_inpainting(const Device& device, const io::Config& config) {
   const double known = number(plan.shape.known()), all = number(pixels);
   forecast.memory.push_back({"linear-Gaussian law", (2 * all * all + known * known) * sizeof(double)});
   forecast.files = {"result.nc", "model.safetensors", "summary.json", "config.toml", "figures/"};
-  if (checkpoint) forecast.files.push_back("checkpoint.safetensors, until the end");
+  if (trains) forecast.files.push_back("checkpoint.safetensors, until the end");
   if (!forecast.fits(device)) return forecast;
   forecast.seconds = estimate(device, config, plan);
   forecast.how = fmt::format("from {} steps of each training and {} test images", kTrialSteps,

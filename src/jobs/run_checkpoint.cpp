@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "io/replace_files.hpp"
 #include "vida/error.hpp"
 
 namespace vida::jobs {
