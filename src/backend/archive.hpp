@@ -177,6 +177,18 @@ Snapshot saved(const NameState& name_state) {
   return snapshot;
 }
 
+/// Gives back what saved() took; false, and nothing changes, where there is none.
+template <class NameState>
+bool restored(const Snapshot& found, const NameState& name_state) {
+  if (found.empty()) return false;
+  Archive archive = Archive::restoring(found);
+  name_state(archive);
+  return true;
+}
+
+/// The state that a call finds; `checkpoints` may be null.
+inline Snapshot found_in(Checkpoints* checkpoints) { return checkpoints ? checkpoints->found() : Snapshot(); }
+
 /// For a call whose state nobody wants.
 class NoCheckpoints final : public Checkpoints {
  public:

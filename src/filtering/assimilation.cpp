@@ -205,11 +205,8 @@ std::vector<AssimilationResult> assimilate_as(const Device& device, std::span<co
     archive("first", place.first), archive("together", place.together);
     name_results(archive, results);
   };
-  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
-  if (!found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  const Snapshot found = found_in(checkpoints);
+  restored(found, name_state);
   Clock clock(progress, done, total);
   PartOfCheckpoints chunk(checkpoints, found, "chunk", name_state);
   const FilterListener listener{[&](long run_cycles) {

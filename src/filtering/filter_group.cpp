@@ -214,10 +214,7 @@ bool FilterGroup<Real>::run_chunk(const FilterPlace& place, long cycles_together
     archive("cycle", first), archive("seconds", seconds);
     archive("filters", outputs.state), archive("failed", outputs.failed);
   };
-  if (const Snapshot found = listener.chunk.found(); !found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  } else {
+  if (!restored(listener.chunk.found(), name_state)) {
     for (long i = 0; i < runs; ++i) {
       prepare(results[index_of(i)]);
       outputs.start(i, runs_[index_of(i)], *this);

@@ -223,13 +223,9 @@ LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> 
   result.runs.resize(runs.size());
   if (options.track_ekf) result.ekf.resize(problems.size());
   std::vector<Learner> learners = learners_of(runs, options, structure, result.runs);
-  if (const Snapshot found = checkpoints ? checkpoints->found() : Snapshot(); !found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive, learners, result.runs);
-  }
-  const auto keep = [&] {
-    checkpoints->keep(saved([&](Archive& archive) { name_state(archive, learners, result.runs); }));
-  };
+  const auto name_all = [&](Archive& archive) { name_state(archive, learners, result.runs); };
+  restored(found_in(checkpoints), name_all);
+  const auto keep = [&] { checkpoints->keep(saved(name_all)); };
 
   using Clock = std::chrono::steady_clock;
   const auto seconds_since = [](Clock::time_point start) {

@@ -89,10 +89,7 @@ std::vector<FlowFit> train(const Device& device, const FlowShape& shape, const F
     archive.each("rates", learners, &FlowLearner::rate);
   };
   const Snapshot found = checkpoints.found();
-  if (!found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  restored(found, name_state);
   const auto part = [&](double first, double size) -> FlowTrainingProgress {
     if (!progress) return {};
     return [&progress, &stopped, first, size](const FlowTrainingStatus& status) {
@@ -154,11 +151,8 @@ std::vector<FlowFit> fit_all(const Device& device, const Target& target, const M
     fits.resize(count_of(done));
     name_fits(archive, fits);
   };
-  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
-  if (!found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  const Snapshot found = found_in(checkpoints);
+  restored(found, name_state);
   PartOfCheckpoints chunk(checkpoints, found, "chunk", name_state);
   bool going = true;
   for (; done < problems; together = room) {
@@ -242,11 +236,8 @@ FlowFit fit_amortized(const Device& device, const Target& target, const FlowShap
     fits.resize(1);
     name_fits(archive, fits);
   };
-  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
-  if (!found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  const Snapshot found = found_in(checkpoints);
+  restored(found, name_state);
   if (!done) {
     FlowTrainingProgress heard;
     if (progress)

@@ -57,10 +57,7 @@ FlowTrainer<Real>::FlowTrainer(const Device& device, const FlowShape& shape, con
 
 template <class Real>
 std::vector<FlowFit> FlowTrainer<Real>::run(const FlowTrainingProgress& progress, Checkpoints* checkpoints) {
-  if (const Snapshot found = checkpoints ? checkpoints->found() : Snapshot(); !found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  restored(found_in(checkpoints), [this](Archive& archive) { name_state(archive); });
   engine_.set_count(options_.draws, options_.draws);
   bool going = !ended_;
   while (going && taken_ < steps_) {

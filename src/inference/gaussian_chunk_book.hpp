@@ -17,11 +17,9 @@ namespace vida {
 class ChunkBook {
  public:
   ChunkBook(long problems, long capacity, Checkpoints* checkpoints) : checkpoints_(checkpoints), capacity_(capacity) {
-    const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
+    const Snapshot found = found_in(checkpoints);
     fits.resize(size(problems));
-    if (!found.empty()) {
-      Archive archive = Archive::restoring(found);
-      name_state(archive);
+    if (restored(found, [this](Archive& archive) { name_state(archive); })) {
       for (long chunk = 0; chunk < chunks(); ++chunk) parts_[chunk] = found.part(part_name(chunk));
     }
     finished_.resize(size(chunks()));

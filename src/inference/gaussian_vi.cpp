@@ -90,11 +90,7 @@ std::vector<GaussianFit> fit(const Device& device, const Target& target, const M
         chunk.name_state(archive);
       };
       chunk.start(observations, first, count);
-      if (const Snapshot found = book.found(number); !found.empty()) {
-        Archive archive = Archive::restoring(found);
-        name_state(archive);
-        done += count * step;
-      }
+      if (restored(book.found(number), name_state)) done += count * step;
       while (going && step < options.steps) {
         chunk.step(step);
         done += count, ++step;

@@ -30,9 +30,7 @@ InpaintingTrainings::InpaintingTrainings(const Device& device, const InpaintingP
       outcome_(outcome) {
   checkpoint.identify("training images", fingerprint(plan.training));
   found_ = checkpoint.found();
-  if (found_.empty()) return;
-  Archive archive = Archive::restoring(found_);
-  name_state(archive);
+  restored(found_, [this](Archive& archive) { name_state(archive); });
 }
 
 void InpaintingTrainings::name_state(Archive& archive) {

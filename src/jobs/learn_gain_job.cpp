@@ -261,10 +261,7 @@ Outcome learn_gain_job(const Device& device, const io::Config& config, io::Outpu
   MetricsStream metrics(folder.pending("metrics.jsonl"));
   const Snapshot found = checkpoint.found();
   const auto name_metrics = [&](Archive& archive) { metrics.name_state(archive); };
-  if (!found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_metrics(archive);
-  }
+  restored(found, name_metrics);
   PartOfCheckpoints learning(&checkpoint, found, "learning", name_metrics);
   const auto heard = [&](const GainProgress& progress) {
     metrics.add(progress, checkpoint.seconds_before() + progress.elapsed_seconds);

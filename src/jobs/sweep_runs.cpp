@@ -97,10 +97,7 @@ class Batches {
     BatchState state{std::vector<AssimilationSummary>(places.size(), kUnknown)};
     const auto name_state = [&](Archive& archive) { state.name_state(archive); };
     const Snapshot found = checkpoints.found();
-    if (!found.empty()) {
-      Archive archive = Archive::restoring(found);
-      name_state(archive);
-    }
+    restored(found, name_state);
     PartOfCheckpoints chunk(&checkpoints, found, "chunk", name_state);
     const Seconds elapsed;
     const double before = state.seconds;

@@ -128,10 +128,7 @@ EnsembleStatistics integrate(const Device& device, const EnsembleOptions& option
     if (!chunk) chunk = std::make_unique<EnsembleChunk<Real>>(device.executor(), options, place.capacity);
     chunk->name_state(archive);
   };
-  if (const Snapshot found = checkpoints.found(); !found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  restored(checkpoints.found(), name_state);
   bool go_on = true;
   while (place.first < members && go_on) {
     const long first = place.first, count = std::min(place.capacity, members - first);
@@ -190,7 +187,7 @@ EnsembleStatistics integrate_ensemble(const Device& device, const EnsembleOption
                                       const EnsembleProgress& progress, Checkpoints* checkpoints) {
   validate(options);
   const Clock::time_point start = Clock::now();
-  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
+  const Snapshot found = found_in(checkpoints);
   std::vector<EnsembleStatistics> done;  // all but the exponents, when they are known
   const auto name_state = [&](Archive& archive) {
     long count = std::ssize(done);
@@ -198,10 +195,7 @@ EnsembleStatistics integrate_ensemble(const Device& device, const EnsembleOption
     done.resize(static_cast<std::size_t>(count));
     name_statistics(archive, done);
   };
-  if (!found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  restored(found, name_state);
   const double exponents_share = share_of_exponents(options);
   const auto part = [&](double first, double size) -> EnsembleProgress {
     return [&progress, first, size](double share) { return !progress || progress(first + size * share); };

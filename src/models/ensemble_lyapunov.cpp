@@ -44,10 +44,7 @@ std::vector<double> lyapunov_exponents(const Device& device, const Lorenz96& mod
     archive.fixed("trajectory", trajectory), archive.fixed("perturbations", perturbations);
     archive.fixed("sums", sums);
   };
-  if (const Snapshot found = checkpoints.found(); !found.empty()) {
-    Archive archive = Archive::restoring(found);
-    name_state(archive);
-  }
+  restored(checkpoints.found(), name_state);
   for (long spoken = 0; step < steps;) {
     const long stop = step < settle ? settle : steps;
     const long stride = std::min(interval, stop - step);

@@ -102,10 +102,7 @@ EpochTrainer::EpochTrainer(Executor& executor, TrainedParameters& parameters, Im
       labels_(count_of(options.batch)),
       best_loss_(std::numeric_limits<double>::infinity()),
       checkpoints_(checkpoints) {
-  const Snapshot found = checkpoints ? checkpoints->found() : Snapshot();
-  if (found.empty()) return;
-  Archive archive = Archive::restoring(found);
-  name_state(archive);
+  restored(found_in(checkpoints), [this](Archive& archive) { name_state(archive); });
 }
 
 /// The images of a step: an epoch is a permutation of those that are not held out.
