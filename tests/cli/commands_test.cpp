@@ -87,7 +87,7 @@ TEST(Commands, AutoSaysOnceThatThereIsNoGpuWhereTheBuildCouldUseOne) {
   place.write("small.toml", kSmallJob);
   const auto answer = place.vida({"run", "small.toml", "--quiet"}, {"VIDA_DEVICE=auto"});
   EXPECT_EQ(answer.code, 0) << answer.err;
-  EXPECT_EQ(answer.err, cuda.built && cuda.devices == 0 ? "vida: " + cuda.reason + "; running on the CPU\n" : "");
+  EXPECT_EQ(answer.err, cuda.built && cuda.devices == 0 ? "vida: " + cuda.reason + "; running on the CPU.\n" : "");
 }
 
 }  // namespace
