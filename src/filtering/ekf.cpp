@@ -3,6 +3,7 @@
 #include <limits>
 #include <numeric>
 
+#include "backend/smaller_chunks.hpp"
 #include "filtering/filter_batch.hpp"
 #include "filtering/validate.hpp"
 
@@ -18,14 +19,19 @@ std::vector<FilterResult> run_all(const Device& device, std::span<const FilterPr
   const kernels::GainShape& s = batch.shape();
   const long cycles = batch.cycles();
   const std::size_t each = static_cast<std::size_t>((cycles + 1) * (s.nn() + s.ld)) * sizeof(Real);
-  const long group = std::clamp<long>(static_cast<long>(device.memory_limit() / each), 1,
-                                      std::min(batch.size(), std::max(executor.concurrent_teams(), 1L)));
-  Buffer<Real> means(executor, static_cast<std::size_t>(group * (cycles + 1) * s.ld));
-  Buffer<Real> covariances(executor, static_cast<std::size_t>(group * (cycles + 1) * s.nn()));
+  long group = std::clamp<long>(static_cast<long>(device.memory_limit() / each), 1,
+                                std::min(batch.size(), std::max(executor.concurrent_teams(), 1L)));
+  const auto run = [&](long first, long count) {
+    const auto slots = static_cast<std::size_t>(count * (cycles + 1));
+    Buffer<Real> means(executor, slots * static_cast<std::size_t>(s.ld)),
+        covariances(executor, slots * static_cast<std::size_t>(s.nn()));
+    return run_ekf(batch, first, count, {means.data(), covariances.data(), nullptr, cycles, cycles + 1, 1});
+  };
   std::vector<FilterResult> results;
-  for (long first = 0; first < batch.size(); first += group) {
-    auto some = run_ekf(batch, first, std::min(group, batch.size() - first),
-                        {means.data(), covariances.data(), nullptr, cycles, cycles + 1, 1});
+  while (std::ssize(results) < batch.size()) {
+    const long first = std::ssize(results);
+    group = std::min(group, batch.size() - first);
+    auto some = with_smaller_chunks(group, [&](long count) { return run(first, count); });
     std::move(some.begin(), some.end(), std::back_inserter(results));
   }
   return results;

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <limits>
 
+#include "backend/smaller_chunks.hpp"
+
 namespace vida {
 namespace {
 
@@ -120,29 +122,17 @@ std::size_t FilterGroup<Real>::bytes() const {
   return data + group.scratch + static_cast<std::size_t>(group.together) * group.each;
 }
 
+/// What the runs of one launch read and leave, in device memory.
 template <class Real>
-bool FilterGroup<Real>::run(FilterPlace& place, const FilterListener& listener,
-                            std::vector<AssimilationResult>& results) {
-  const Cut group = cut();
-  const auto all = static_cast<long>(indices_.size());
-  bool going = true;
-  while (going && place.first < all) {
-    if (place.together == 0) place.together = std::min(group.together, all - place.first);
-    if (!run_chunk(place, group.cycles, listener, results, going)) return false;
-    place = {place.first + place.together, 0};
-    listener.chunk_finished(going);
-  }
-  return going;
-}
-
-/// What the cycles of one launch leave, in device memory.
-template <class Real>
-struct FilterGroup<Real>::Outputs {
+struct FilterGroup<Real>::Launch {
   Buffer<Real> state, scores, forecast_mean, analysis_mean, analysis_spread, members;
   Buffer<int> ranks;
   Buffer<long> failed;
+  Buffer<kernels::FilterRun<Real>> settings;
 
-  Outputs(Executor& executor, const FilterGroup& group, long runs, long cycles) {
+  /// For so many runs from the group's run `first` on, and so many cycles.
+  Launch(const FilterGroup& group, long first, long runs, long cycles) {
+    Executor& executor = group.device_.executor();
     const auto of = [&](long each, bool wanted = true) {
       return Buffer<Real>(executor, wanted ? static_cast<std::size_t>(runs * each) : 0);
     };
@@ -156,6 +146,9 @@ struct FilterGroup<Real>::Outputs {
                                       ? static_cast<std::size_t>(runs * cycles * s.n)
                                       : 0);
     failed = uploaded(executor, std::vector<long>(static_cast<std::size_t>(runs), -1L));
+    std::vector<kernels::FilterRun<Real>> of_runs;
+    for (long i = first; i < first + runs; ++i) of_runs.push_back(group.settings_of(i));
+    settings = uploaded(executor, of_runs);
   }
 
   /// Puts the members that a run starts from where its kernel looks for them.
@@ -178,6 +171,26 @@ struct FilterGroup<Real>::Outputs {
   }
 };
 
+template <class Real>
+bool FilterGroup<Real>::run(FilterPlace& place, const FilterListener& listener,
+                            std::vector<AssimilationResult>& results) {
+  Cut group = cut();
+  const auto all = static_cast<long>(indices_.size());
+  bool going = true;
+  while (going && place.first < all) {
+    const auto take = [&](long runs) { return Launch(*this, place.first, runs, group.cycles); };
+    const bool begun = place.together > 0;  // by the call whose state was found
+    if (!begun) place.together = std::min(group.together, all - place.first);
+    const long wanted = place.together;
+    Launch launch = begun ? take(wanted) : with_smaller_chunks(place.together, take);
+    if (place.together < wanted) group.together = place.together;
+    if (!run_chunk(place, launch, group.cycles, listener, results, going)) return false;
+    place = {place.first + place.together, 0};
+    listener.chunk_finished(going);
+  }
+  return going;
+}
+
 namespace {
 
 /// Rows of a launch's output [run, count, width] into the result of one run, from cycle `first` on.
@@ -193,31 +206,31 @@ void copy_rows(const std::vector<T>& from, long run, long first, long count, lon
 }  // namespace
 
 template <class Real>
-bool FilterGroup<Real>::run_chunk(const FilterPlace& place, long cycles_together, const FilterListener& listener,
-                                  std::vector<AssimilationResult>& results, bool& going) {
+kernels::FilterRun<Real> FilterGroup<Real>::settings_of(long position) const {
+  const auto at = static_cast<std::size_t>(position);
+  return tables_.settings(runs_[static_cast<std::size_t>(indices_[at])], position, set_of_[at],
+                          problems_[static_cast<std::size_t>(set_of_[at])]->number);
+}
+
+template <class Real>
+bool FilterGroup<Real>::run_chunk(const FilterPlace& place, Launch& launch, long cycles_together,
+                                  const FilterListener& listener, std::vector<AssimilationResult>& results,
+                                  bool& going) {
   Executor& executor = device_.executor();
   const long runs = place.together, n = shape_.n;
   const auto index_of = [&](long i) {
     return static_cast<std::size_t>(indices_[static_cast<std::size_t>(place.first + i)]);
   };
-  std::vector<kernels::FilterRun<Real>> settings;
-  for (long i = 0; i < runs; ++i) {
-    const auto at = static_cast<std::size_t>(place.first + i);
-    settings.push_back(tables_.settings(runs_[index_of(i)], place.first + i, set_of_[at],
-                                        problems_[static_cast<std::size_t>(set_of_[at])]->number));
-  }
-  const auto d_settings = uploaded(executor, settings);
-  Outputs outputs(executor, *this, runs, cycles_together);
   long first = 0;
   double seconds = 0;
   const auto name_state = [&](Archive& archive) {
     archive("cycle", first), archive("seconds", seconds);
-    archive("filters", outputs.state), archive("failed", outputs.failed);
+    archive("filters", launch.state), archive("failed", launch.failed);
   };
   if (!restored(listener.chunk.found(), name_state)) {
     for (long i = 0; i < runs; ++i) {
       prepare(results[index_of(i)]);
-      outputs.start(i, runs_[index_of(i)], *this);
+      launch.start(i, runs_[index_of(i)], *this);
     }
   }
   const double before = seconds;
@@ -229,14 +242,14 @@ bool FilterGroup<Real>::run_chunk(const FilterPlace& place, long cycles_together
                 .data = data_.data(),
                 .tapers = tables_.tapers(),
                 .gains = tables_.gains(),
-                .runs = d_settings.data(),
-                .output = outputs.pointers(options_.crps_every),
+                .runs = launch.settings.data(),
+                .output = launch.pointers(options_.crps_every),
                 .first = first,
                 .count = count});
-    const auto scores = outputs.scores.download(), forecast = outputs.forecast_mean.download(),
-               analysis = outputs.analysis_mean.download(), spread = outputs.analysis_spread.download();
-    const auto ranks = outputs.ranks.download();
-    const auto failed = outputs.failed.download();
+    const auto scores = launch.scores.download(), forecast = launch.forecast_mean.download(),
+               analysis = launch.analysis_mean.download(), spread = launch.analysis_spread.download();
+    const auto ranks = launch.ranks.download();
+    const auto failed = launch.failed.download();
     for (long i = 0; i < runs; ++i) {
       AssimilationResult& result = results[index_of(i)];
       if (result.failed_at >= 0) continue;
@@ -255,7 +268,7 @@ bool FilterGroup<Real>::run_chunk(const FilterPlace& place, long cycles_together
     if (!going) break;
   }
   for (long i = 0; i < runs; ++i) results[index_of(i)].seconds = seconds / static_cast<double>(runs);
-  const auto members = outputs.members.download();
+  const auto members = launch.members.download();
   for (long i = 0; i < runs && !members.empty(); ++i) {
     Matrix columns({shape_.members, n});
     for (long c = 0; c < n; ++c)

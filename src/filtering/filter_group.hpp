@@ -39,7 +39,7 @@ class FilterGroup {
   std::size_t bytes() const;
 
  private:
-  struct Outputs;
+  struct Launch;
   /// How the group is cut: `together` runs in one launch over `cycles` cycles.
   struct Cut {
     std::size_t scratch, each;  // bytes of all teams, of a run
@@ -50,8 +50,9 @@ class FilterGroup {
   bool keeps_columns() const;       // of the last analysis
   std::size_t cycle_bytes() const;  // of a run's output in one cycle
   void refuse_size(std::size_t needed) const;
+  kernels::FilterRun<Real> settings_of(long position) const;  // of a run of the group
   /// False when it was left before the end of the data; `going`: what the listener said.
-  bool run_chunk(const FilterPlace& place, long cycles_together, const FilterListener& listener,
+  bool run_chunk(const FilterPlace& place, Launch& launch, long cycles_together, const FilterListener& listener,
                  std::vector<AssimilationResult>& results, bool& going);
   void prepare(AssimilationResult& result) const;
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "backend/smaller_chunks.hpp"
 #include "filtering/validate.hpp"
 
 namespace vida {
@@ -63,8 +64,12 @@ class TypedEngine final : public GainEngine {
   std::vector<GainEvaluation> evaluate(std::span<const long> which, std::span<const Matrix> gains,
                                        const GainRequest& request) override {
     std::vector<GainEvaluation> results;
-    for (std::size_t first = 0; first < which.size(); first += count_of(group_limit_)) {
-      const std::size_t count = std::min(which.size() - first, count_of(group_limit_));
+    const long wanted = std::min(group_limit_, std::ssize(which));
+    long together = wanted;
+    with_smaller_chunks(together, [this](long items) { reserve(items); });
+    if (together < wanted) group_limit_ = together;
+    for (std::size_t first = 0; first < which.size(); first += count_of(together)) {
+      const std::size_t count = std::min(which.size() - first, count_of(together));
       evaluate_group(which.subspan(first, count), gains.subspan(first, count), request, results);
     }
     return results;
@@ -89,7 +94,7 @@ class TypedEngine final : public GainEngine {
     if (items <= reserved_) return;
     const GainShape& s = batch_.shape();
     const auto take = [&](long each) { return Buffer<Real>(executor_, count_of(items * each)); };
-    space_ = {};
+    space_ = {}, reserved_ = 0;
     space_.data_of = Buffer<int>(executor_, count_of(items));
     space_.gains = take(s.np()), space_.gradient = take(s.np());
     space_.operators = take(GainOperators<Real>::elements(s));
@@ -196,7 +201,6 @@ class TypedEngine final : public GainEngine {
                       std::vector<GainEvaluation>& results) {
     const GainShape& s = batch_.shape();
     const long items = static_cast<long>(which.size());
-    reserve(items);
     std::vector<int> data_of(which.begin(), which.end());
     std::vector<Real> padded_gains(count_of(items * s.np()), Real(0));
     for (long i = 0; i < items; ++i) pad(gains[count_of(i)].view(), s.lp, padded_gains.data() + i * s.np());

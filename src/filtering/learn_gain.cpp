@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <memory>
 
 #include "backend/archive.hpp"
+#include "backend/smaller_chunks.hpp"
 #include "filtering/gain_engine.hpp"
 #include "filtering/validate.hpp"
 
@@ -238,25 +240,28 @@ LearnGainResult learn_gain(const Device& device, std::span<const FilterProblem> 
   long steps = 0;
   bool stop = false;
   for (std::size_t first = 0; first < runs.size() && !stop;) {
-    const std::size_t last = group_end(learners, first, problems, options, device.memory_limit() / 2);
-    const auto members = std::span(learners).subspan(first, last - first);
-    Group group(device, problems, members, options, structure);
-    if (options.track_ekf) group.track_ekf(result.ekf);
-    for (long iteration = members[0].next; iteration <= options.iterations && group.any_active() && !stop;
+    auto count = static_cast<long>(group_end(learners, first, problems, options, device.memory_limit() / 2) - first);
+    const auto group = with_smaller_chunks(count, [&](long some) {
+      const auto members = std::span(learners).subspan(first, static_cast<std::size_t>(some));
+      auto made = std::make_unique<Group>(device, problems, members, options, structure);
+      if (options.track_ekf) made->track_ekf(result.ekf);
+      return made;
+    });
+    for (long iteration = learners[first].next; iteration <= options.iterations && group->any_active() && !stop;
          ++iteration) {
       const auto step_start = Clock::now();
       const bool step = iteration < options.iterations;
       GainProgress report{
-          .iteration = iteration, .iterations = options.iterations, .points = group.iterate(iteration, step)};
+          .iteration = iteration, .iterations = options.iterations, .points = group->iterate(iteration, step)};
       if (step) stepping += seconds_since(step_start), ++steps;
-      steps_here += static_cast<double>(members.size());
+      steps_here += static_cast<double>(count);
       for (const auto& point : report.points) report.cost += point.cost / static_cast<double>(report.points.size());
       report.elapsed_seconds = seconds_since(start);
       report.remaining_seconds = report.elapsed_seconds * (all_steps - steps_before - steps_here) / steps_here;
       stop = progress && !progress(report);
       if (checkpoints && (stop || checkpoints->due())) keep();
     }
-    first = last;
+    first += static_cast<std::size_t>(count);
   }
   if (checkpoints && !stop) keep();
   for (Learner& learner : learners) {

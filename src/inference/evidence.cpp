@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "backend/smaller_chunks.hpp"
 #include "inference/prepared_target.hpp"
 #include "inference/trapezium_grid.hpp"
 
@@ -88,15 +89,17 @@ class EvidenceBatch {
   void evaluate(std::span<Refinement> some, long stride) {
     const long p = observations_.extent(1), problems = std::ssize(some);
     const long each = static_cast<long>(sizeof(double)) * ((2 * d_ + 1) * stride + p);
-    const long capacity = std::clamp(room_ / each, 1L, problems);
-    const auto reserve = [&](Buffer<double>& device, std::vector<double>& host, long numbers) {
-      if (device.size() < size(capacity * numbers)) device = Buffer<double>(executor_, size(capacity * numbers));
-      if (host.size() < size(capacity * numbers)) host.resize(size(capacity * numbers));
-    };
-    reserve(points_, host_points_, d_ * stride);
-    reserve(gradient_, host_points_, d_ * stride);
-    reserve(densities_, host_densities_, stride);
-    reserve(y_, host_y_, p);
+    long capacity = std::clamp(room_ / each, 1L, problems);
+    with_smaller_chunks(capacity, [&](long smaller) {
+      const auto reserve = [&](Buffer<double>& device, std::vector<double>& host, long numbers) {
+        if (device.size() < size(smaller * numbers)) device = Buffer<double>(executor_, size(smaller * numbers));
+        if (host.size() < size(smaller * numbers)) host.resize(size(smaller * numbers));
+      };
+      reserve(points_, host_points_, d_ * stride);
+      reserve(gradient_, host_points_, d_ * stride);
+      reserve(densities_, host_densities_, stride);
+      reserve(y_, host_y_, p);
+    });
     for (long first = 0; first < problems; first += capacity) {
       const long here = std::min(capacity, problems - first);
       for (long i = 0; i < here; ++i) {

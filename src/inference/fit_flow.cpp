@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "backend/smaller_chunks.hpp"
 #include "inference/flow_trainer.hpp"
 #include "vida/flow_training.hpp"
 
@@ -142,7 +143,7 @@ std::vector<FlowFit> fit_all(const Device& device, const Target& target, const M
                              const FlowShape& shape, const FlowTrainingOptions& options,
                              const FlowTrainingProgress& progress, Checkpoints* checkpoints) {
   const long problems = observations.extent(0), p = observations.extent(1);
-  const long room = problems_at_once<Real>(device, shape, options, problems);
+  long room = problems_at_once<Real>(device, shape, options, problems);
   const double entropy = 0.5 * shape.dimension * (1 + std::log(2 * M_PI));  // of the latent law: makes losses -ELBO
   std::vector<FlowFit> fits;
   long done = 0, together = room;  // problems: trained, and in the chunk at work
@@ -154,31 +155,40 @@ std::vector<FlowFit> fit_all(const Device& device, const Target& target, const M
   const Snapshot found = found_in(checkpoints);
   restored(found, name_state);
   PartOfCheckpoints chunk(checkpoints, found, "chunk", name_state);
+  bool begun = !found.part("chunk").empty();  // the chunk at work, by the call whose state was found
   bool going = true;
   for (; done < problems; together = room) {
-    const long first = done, count = std::min(together, problems - first);
-    std::vector<std::uint32_t> numbers(count_of(count));
-    std::iota(numbers.begin(), numbers.end(), static_cast<std::uint32_t>(first));
+    const long first = done;
     const auto objective = [&](long copies) {
       std::vector<double> y;
-      for (long i = first; i < first + count; ++i)
+      for (long i = first; i < std::min(first + together, problems); ++i)
         for (long k = 0; k < copies; ++k) {
           const double* row = observations.data() + i * p;
           y.insert(y.end(), row, row + p);
         }
       return std::make_unique<ReverseKlObjective<Real>>(device.executor(), target, y, options.stick_the_landing);
     };
-    const double before = static_cast<double>(first) / static_cast<double>(problems),
-                 size = static_cast<double>(count) / static_cast<double>(problems);
-    FlowTrainingProgress part;
-    if (progress || !going)
-      part = [&](const FlowTrainingStatus& status) {
-        if (going) going = progress({before + size * status.share, status.loss - entropy});
-        return going;
-      };
     NoCheckpoints none;
     Checkpoints& wanted = going ? static_cast<Checkpoints&>(chunk) : none;
-    auto some = train<Real>(device, shape, options, numbers, objective, part, wanted);
+    const auto train_some = [&](long count) {
+      together = count;
+      std::vector<std::uint32_t> numbers(count_of(count));
+      std::iota(numbers.begin(), numbers.end(), static_cast<std::uint32_t>(first));
+      FlowTrainingProgress part;
+      if (progress || !going)
+        part = [&](const FlowTrainingStatus& status) {
+          const double share =
+              (static_cast<double>(first) + static_cast<double>(count) * status.share) / static_cast<double>(problems);
+          if (going) going = progress({share, status.loss - entropy});
+          return going;
+        };
+      return train<Real>(device, shape, options, numbers, objective, part, wanted);
+    };
+    const long planned = std::min(together, problems - first);
+    long count = planned;
+    auto some = begun ? train_some(count) : with_smaller_chunks(count, train_some);
+    if (count < planned) room = count;
+    begun = false;
     for (FlowFit& fit : some)
       for (auto* values : {&fit.losses, &fit.validation})
         for (double& value : *values) value -= entropy;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "backend/smaller_chunks.hpp"
 #include "flow.cuh"
 #include "inference/columns.hpp"
 #include "inference/flow_engine.hpp"
@@ -144,11 +145,17 @@ class Flow<Real>::Implementation {
   template <class Work>
   void for_chunks(long samples, bool training, View<const Real, 3> context, Work work) {
     std::optional<FlowEngine<Real>>& engine = training ? training_ : plain_;
-    const long capacity = std::min(chunk_, samples);
+    const long wanted = std::min(chunk_, samples);
     long& held = training ? training_capacity_ : plain_capacity_;
-    if (capacity > held) {
+    if (wanted > held) {
       engine.reset();
-      engine.emplace(executor(), shape_, problems_, capacity, parameters_.data(), training);
+      held = 0;
+      long capacity = wanted;
+      const auto take = [&](long smaller) {
+        engine.emplace(executor(), shape_, problems_, smaller, parameters_.data(), training);
+      };
+      with_smaller_chunks(capacity, take, kernels::kFlowShard);
+      if (capacity < wanted) chunk_ = capacity;
       held = capacity;
     }
     for (long first = 0; first < samples; first += chunk_) {

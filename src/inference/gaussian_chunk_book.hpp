@@ -19,7 +19,8 @@ class ChunkBook {
   ChunkBook(long problems, long capacity, Checkpoints* checkpoints) : checkpoints_(checkpoints), capacity_(capacity) {
     const Snapshot found = found_in(checkpoints);
     fits.resize(size(problems));
-    if (restored(found, [this](Archive& archive) { name_state(archive); })) {
+    begun_ = restored(found, [this](Archive& archive) { name_state(archive); });
+    if (begun_) {
       for (long chunk = 0; chunk < chunks(); ++chunk) parts_[chunk] = found.part(part_name(chunk));
     }
     finished_.resize(size(chunks()));
@@ -28,6 +29,12 @@ class ChunkBook {
   std::vector<GaussianFit> fits;
 
   long capacity() const { return capacity_; }  ///< problems of a chunk
+  /// Other chunks, for a book in which nothing stands yet.
+  void cut_anew(long capacity) {
+    capacity_ = capacity;
+    finished_.assign(size(chunks()), 0);
+  }
+  bool begun() const { return begun_; }  ///< by the call whose state was found
   long chunks() const { return (std::ssize(fits) + capacity_ - 1) / capacity_; }
   bool finished(long chunk) const { return finished_[size(chunk)] != 0; }
   /// Where the chunk was when the state was saved; empty: at its start.
@@ -79,6 +86,7 @@ class ChunkBook {
 
   Checkpoints* checkpoints_;
   long capacity_;
+  bool begun_ = false;
   std::vector<int> finished_;  // of each chunk
   std::mutex mutex_;
   std::map<long, Snapshot> parts_;

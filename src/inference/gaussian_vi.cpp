@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cmath>
 #include <future>
+#include <memory>
 
+#include "backend/smaller_chunks.hpp"
 #include "inference/gaussian_chunk.hpp"
 #include "inference/gaussian_chunk_book.hpp"
 
@@ -76,8 +78,11 @@ std::vector<GaussianFit> fit(const Device& device, const Target& target, const M
                  checkpoints);
   std::atomic<long> next{0}, done{0};  // chunk; steps of all problems
   std::atomic<bool> going{true};
-  const auto work = [&](std::size_t worker) {
-    GaussianChunk<Real> chunk(devices[worker].executor(), target, options, points, book.capacity());
+  const auto take = [&](std::size_t worker, long capacity) {
+    return std::make_unique<GaussianChunk<Real>>(devices[worker].executor(), target, options, points, capacity);
+  };
+  const auto work = [&](std::size_t worker, std::unique_ptr<GaussianChunk<Real>> memory) {
+    GaussianChunk<Real>& chunk = *memory;
     for (long number = next++; number < book.chunks(); number = next++) {
       const long first = number * book.capacity(), count = std::min(book.capacity(), problems - first);
       if (book.finished(number)) {
@@ -109,11 +114,15 @@ std::vector<GaussianFit> fit(const Device& device, const Target& target, const M
       book.put(number, chunk.finish(), step == options.steps);
     }
   };
+  long capacity = book.capacity();
+  auto first_memory =
+      book.begun() ? take(0, capacity) : with_smaller_chunks(capacity, [&](long smaller) { return take(0, smaller); });
+  if (capacity < book.capacity()) book.cut_anew(capacity);
   std::vector<std::future<void>> others;
   for (std::size_t worker = 1; worker < devices.size(); ++worker)
-    others.push_back(std::async(std::launch::async, work, worker));
+    others.push_back(std::async(std::launch::async, [&, worker] { work(worker, take(worker, capacity)); }));
   try {
-    work(0);
+    work(0, std::move(first_memory));
   } catch (...) {
     going = false;
     throw;

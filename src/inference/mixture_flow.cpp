@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "backend/smaller_chunks.hpp"
 #include "inference/columns.hpp"
 #include "inference/mixture_flow_engine.hpp"
 #include "inference/shard_sums.hpp"
@@ -94,9 +95,14 @@ class MixtureFlow<Real>::Implementation {
     const long samples = std::max(points.extent(0), 1L);
     expect("points", points, samples, shape().dimension);
     expect("context", context, samples, shape().context);
-    const long capacity = std::min(chunk_, samples);
-    MixtureFlowEngine<Real> engine(executor(), shape(), parameters_.data(), gradient, capacity);
-    context_ = Buffer<Real>(executor(), count_of(shape().context * round_up(capacity, kernels::kFlowStride)));
+    const long wanted = std::min(chunk_, samples);
+    long capacity = wanted;
+    const auto take = [&](long smaller) {
+      context_ = Buffer<Real>(executor(), count_of(shape().context * round_up(smaller, kernels::kFlowStride)));
+      return MixtureFlowEngine<Real>(executor(), shape(), parameters_.data(), gradient, smaller);
+    };
+    MixtureFlowEngine<Real> engine = with_smaller_chunks(capacity, take, kernels::kFlowShard);
+    if (capacity < wanted) chunk_ = capacity;
     for (long first = 0; first < samples; first += chunk_) {
       engine.set_count(std::min(chunk_, samples - first));
       columns_.upload(one_problem(points), first, engine.count(), engine.points());

@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 
+#include "backend/smaller_chunks.hpp"
 #include "models/ensemble_chunk.hpp"
 #include "models/ensemble_lyapunov.hpp"
 
@@ -131,10 +132,13 @@ EnsembleStatistics integrate(const Device& device, const EnsembleOptions& option
   restored(checkpoints.found(), name_state);
   bool go_on = true;
   while (place.first < members && go_on) {
+    const auto take = [&](long capacity) {
+      return std::make_unique<EnsembleChunk<Real>>(device.executor(), options, capacity);
+    };
+    if (!chunk) chunk = with_smaller_chunks(place.capacity, take, kEnsembleBlock);
     const long first = place.first, count = std::min(place.capacity, members - first);
     const bool keeping = first < kept;
     double stretch = kFirstStretch / static_cast<double>(n * count);  // steps between two calls
-    if (!chunk) chunk = std::make_unique<EnsembleChunk<Real>>(device.executor(), options, place.capacity);
     chunk->take(first, count);
     if (place.step == 0) chunk->start();
     if (keeping && place.step == 0) chunk->keep(result.snapshots.view()[0]);

@@ -4,6 +4,7 @@
 #include <cxxabi.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -23,7 +24,8 @@ std::recursive_mutex mutex;  // one call at a time
 thread_local int current_device = 0;
 thread_local cudaError_t last_error = cudaSuccess;
 cudaError_t broken = cudaSuccess;  // an error that no later call recovers from
-long executed = 0, allocations = 0, launches = 0, copies = 0;
+long executed = 0, malloc_calls = 0, launches = 0, copies = 0;
+std::size_t most_bytes = 0;
 std::map<const void*, std::size_t> opted_in;  // shared memory that a kernel may have beyond 48 KiB
 
 struct ErrorText {
@@ -124,13 +126,16 @@ void reset(const Settings& settings) {
   forget_sites();
   streams::clear();
   broken = last_error = cudaSuccess;
-  executed = allocations = launches = copies = 0;
+  executed = malloc_calls = launches = copies = 0;
+  most_bytes = 0;
   take_reports();
 }
 
 Settings settings() { return current; }
 std::size_t live_allocations() { return memory::live_count(); }
 long operations() { return executed; }
+long allocations() { return malloc_calls; }
+std::size_t most_memory() { return most_bytes; }
 
 cudaError_t launch(const cudaLaunchConfig_t& config, Call call) {
   const std::lock_guard lock(mutex);
@@ -228,8 +233,9 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   if (streams::any_captures())
     return refuse(cudaErrorStreamCaptureUnsupported, "cudaMalloc: not possible while a stream captures");
   if (bytes == 0) return cudaSuccess;
-  if (++allocations == current.failing_allocation) return keep(cudaErrorMemoryAllocation);
+  if (++malloc_calls == current.failing_allocation) return keep(cudaErrorMemoryAllocation);
   *memory = memory::allocate(bytes, current_device);
+  most_bytes = std::max(most_bytes, memory::live_bytes(current_device));
   return *memory ? cudaSuccess : keep(cudaErrorMemoryAllocation);
 }
 

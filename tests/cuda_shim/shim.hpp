@@ -29,7 +29,10 @@ Settings settings();  ///< those of the last reset
 
 std::vector<std::string> take_reports();  ///< what the checks found since the last call
 std::size_t live_allocations();           ///< cudaMalloc without cudaFree
-long operations();                        ///< kernels, copies and fills that ran since the last reset
+// Since the last reset:
+long operations();          ///< kernels, copies and fills that ran
+long allocations();         ///< calls of cudaMalloc
+std::size_t most_memory();  ///< bytes of device memory that were live at the same time
 
 /// Every barrier ("barrier ADDRESS"), synchronisation ("wait ADDRESS") and kernel with shared memory ("shared KERNEL")
 /// met since the last reset. Addresses count from the start of the program, as addr2line wants them plus one.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "backend/smaller_chunks.hpp"
 #include "inference/images/classifier.hpp"
 #include "inference/images/epoch_trainer.hpp"
 #include "inference/images/inpainting_model.hpp"
@@ -191,8 +192,8 @@ class Inpainter::Implementation {
   void for_chunks(const ImageView& images, int samples, long number, const ScoreProgress& progress, Work work) {
     require_images(shape_, images);
     if (samples < 1) throw InvalidArgument(fmt::format("{} samples were asked for, expected at least 1.", samples));
-    const long capacity = images_at_once(device_, images.count(), samples);
-    Chunk chunk(*this, capacity, samples);
+    long capacity = images_at_once(device_, images.count(), samples);
+    Chunk chunk = with_smaller_chunks(capacity, [&](long smaller) { return Chunk(*this, smaller, samples); });
     for (long at = 0; at < images.count(); at += capacity) {
       const ImageView part = images.part(at, std::min(capacity, images.count() - at));
       InpaintingModel& model = chunk.model;
