@@ -26,7 +26,10 @@ std::uintptr_t range() {
 
 std::map<std::uintptr_t, Allocation> live, freed;
 std::size_t used = kPage;
-int open_count = 0;
+int users = 0;      // of Access
+bool open = false;  // device memory is accessible
+long closings = 0;  // wanted since the last reset
+constexpr long kEveryClosing = 1000, kFewClosings = 64;
 
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
@@ -75,7 +78,7 @@ void* allocate(std::size_t bytes, int device) {
   allocation.number = ++number;
   protect(allocation, PROT_READ | PROT_WRITE);
   fill_with_nan(reinterpret_cast<void*>(address), pages);
-  if (open_count == 0) protect(allocation, PROT_NONE);
+  if (!open) protect(allocation, PROT_NONE);
   return reinterpret_cast<void*>(address);
 }
 
@@ -137,14 +140,19 @@ bool is_valid(const void* address, std::size_t bytes, const char* what) {
 }
 
 Access::Access() {
-  if (open_count++ == 0)
-    for (const auto& [address, allocation] : live) protect(allocation, PROT_READ | PROT_WRITE);
+  if (users++ > 0 || open) return;
+  for (const auto& [address, allocation] : live) protect(allocation, PROT_READ | PROT_WRITE);
+  open = true;
 }
 
 Access::~Access() {
-  if (--open_count == 0)
-    for (const auto& [address, allocation] : live) protect(allocation, PROT_NONE);
+  if (--users > 0) return;
+  if (++closings > kEveryClosing && closings % kFewClosings != 0) return;
+  for (const auto& [address, allocation] : live) protect(allocation, PROT_NONE);
+  open = false;
 }
+
+void close_always() { closings = 0; }
 
 void check_guards() {
   for (const auto& [address, allocation] : live) {

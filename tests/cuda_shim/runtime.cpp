@@ -128,6 +128,7 @@ void reset(const Settings& settings) {
   broken = last_error = cudaSuccess;
   executed = malloc_calls = launches = copies = 0;
   most_bytes = 0;
+  memory::close_always();
   take_reports();
 }
 
