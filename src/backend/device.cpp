@@ -29,14 +29,12 @@ std::shared_ptr<Executor> make_executor(const DeviceOptions& options) {
   if (name == "cpu") return host::make_executor(options);
   if (name != "auto" && name.rfind("cuda", 0) != 0)
     throw InvalidArgument(fmt::format("--device {}: expected auto, cpu, cuda or cuda:K with K = 0, 1, ...", name));
-  [[maybe_unused]] const int index = name == "auto" ? 0 : gpu_index(name);
+  const int index = name == "auto" ? 0 : gpu_index(name);
   const CudaStatus status = cuda_status();
-#if VIDA_HAS_CUDA
   if (index < status.devices) return cuda::make_executor(options, index);
   if (status.devices > 0)
     throw DeviceError(fmt::format("--device {}: this machine has {} GPU(s), numbered from 0. Run with --device cuda:0.",
                                   name, status.devices));
-#endif
   if (name == "auto") return host::make_executor(options);
   if (!status.built)
     throw DeviceError(
@@ -56,14 +54,6 @@ int Device::threads() const { return executor_->threads(); }
 std::string Device::name() const { return executor_->name(); }
 std::string Device::description() const { return executor_->description(); }
 std::size_t Device::memory_limit() const { return executor_->memory_limit(); }
-
-#if !VIDA_HAS_CUDA
-CudaStatus cuda_status() {
-  CudaStatus status;
-  status.reason = "this build holds no CUDA kernels";
-  return status;
-}
-#endif
 
 std::string cpu_description() {
   std::string model = "CPU";

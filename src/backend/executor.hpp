@@ -64,7 +64,6 @@ void launch_lanes(Executor& executor, long members, const Kernel& kernel);
 std::unique_ptr<Executor> make_executor(const DeviceOptions& options);
 }  // namespace host
 
-#if VIDA_HAS_CUDA
 namespace cuda {
 template <class Kernel>
 void launch(Executor& executor, Shape shape, const Kernel& kernel);
@@ -72,15 +71,12 @@ template <class Kernel>
 void launch_lanes(Executor& executor, long members, const Kernel& kernel);
 std::unique_ptr<Executor> make_executor(const DeviceOptions& options, int index);
 }  // namespace cuda
-#endif
 
 /// The only way into team kernels. Every kernel type is instantiated once per backend, see kernels/*.instances.
 template <class Kernel>
 void launch(Executor& executor, Shape shape, const Kernel& kernel) {
   if (shape.items == 0) return;
-#if VIDA_HAS_CUDA
   if (executor.is_cuda()) return cuda::launch(executor, shape, kernel);
-#endif
   host::launch(executor, shape, kernel);
 }
 
@@ -88,9 +84,7 @@ void launch(Executor& executor, Shape shape, const Kernel& kernel) {
 template <class Kernel>
 void launch_lanes(Executor& executor, long members, const Kernel& kernel) {
   if (members == 0) return;
-#if VIDA_HAS_CUDA
   if (executor.is_cuda()) return cuda::launch_lanes(executor, members, kernel);
-#endif
   host::launch_lanes(executor, members, kernel);
 }
 

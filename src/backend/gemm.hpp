@@ -39,12 +39,10 @@ namespace host {
 template <class Real>
 void gemm(Executor& executor, const GemmCall<Real>& call);
 }
-#if VIDA_HAS_CUDA
 namespace cuda {
 template <class Real>
 void gemm(Executor& executor, const GemmCall<Real>& call);
 }
-#endif
 
 /// Matrix products, ordered with launches. On the CPU an element of C depends on its own row of A and column of B
 /// alone, for any batch and number of threads, and for any m and n (but A B' with m or n up to 4 adds in an order of
@@ -53,9 +51,7 @@ void gemm(Executor& executor, const GemmCall<Real>& call);
 template <class Real>
 [[gnu::always_inline]] inline void gemm(Executor& executor, const GemmCall<Real>& call) {
   if (call.m == 0 || call.n == 0 || call.batch == 0 || call.groups == 0) return;
-#if VIDA_HAS_CUDA
   if (executor.is_cuda()) return cuda::gemm(executor, call);
-#endif
   host::gemm(executor, call);
 }
 

@@ -10,12 +10,10 @@ namespace host {
 template <class Real>
 void sort_pairs(Executor& executor, Real* keys, std::int32_t* values, long count);
 }
-#if VIDA_HAS_CUDA
 namespace cuda {
 template <class Real>
 void sort_pairs(Executor& executor, Real* keys, std::int32_t* values, long count);
 }
-#endif
 
 /// Sorts keys [count] in ascending order, in place, and moves values [count] along; both lie in device memory. Equal
 /// keys (zeros of either sign are equal) keep their order, so that every backend gives the same bits. Keys may be
@@ -25,9 +23,7 @@ void sort_pairs(Executor& executor, Real* keys, std::int32_t* values, long count
 template <class Real>
 void sort_pairs(Executor& executor, Real* keys, std::int32_t* values, long count) {
   if (count < 2) return;
-#if VIDA_HAS_CUDA
   if (executor.is_cuda()) return cuda::sort_pairs(executor, keys, values, count);
-#endif
   host::sort_pairs(executor, keys, values, count);
 }
 
