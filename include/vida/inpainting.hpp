@@ -139,7 +139,8 @@ class Inpainter {
   /// Draws of the unknown pixels, [image, sample, unknown] bytes. `first`: number of the first image, which decides
   /// its random numbers.
   Array<std::uint8_t, 3> sample(const ImageView& images, int samples, long first = 0);
-  InpaintingScores score(const ImageView& images, int samples, const ScoreProgress& progress = {});
+  InpaintingScores score(const ImageView& images, int samples, const ScoreProgress& progress = {},
+                         Checkpoints* checkpoints = nullptr);
 
  private:
   class Implementation;

@@ -7,7 +7,7 @@
 
 #include "io/inpainting_file.hpp"
 #include "jobs/inpainting_file.hpp"
-#include "jobs/inpainting_trainings.hpp"
+#include "jobs/inpainting_stages.hpp"
 #include "jobs/results.hpp"
 #include "vida/error.hpp"
 
@@ -82,20 +82,18 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
   InpaintingPlan plan = make_inpainting_plan(config);
   Outcome outcome;
   EpochFit fit;
-  InpaintingSeconds seconds{kNaN, kNaN, kNaN};
   const bool trains = !config.has("weights");
+  InpaintingStages stages(device, plan, monitor, checkpoint, outcome);
   const auto model = [&]() -> std::optional<io::SavedInpainting> {
     if (!trains) {
       auto saved = saved_model(config, plan);
       plan.classifier = saved.classifier;
       return saved;
     }
-    InpaintingTrainings trainings(device, plan, monitor, checkpoint, outcome);
-    const auto classifier = trainings.classifier();
+    const auto classifier = stages.classifier();
     if (!classifier) return {};
     const PixelMap map = pixel_map_of(plan.fitted_images(), plan.shape);
-    fit = trainings.flow(map);
-    seconds = trainings.seconds;
+    fit = stages.flow(map);
     if (!fit.finished) return {};
     return io::SavedInpainting{plan.shape, map, fit.parameters, plan.classifier, *classifier};
   }();
@@ -106,14 +104,7 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
 
   Inpainter inpainter(device, model->shape, model->map, model->parameters, model->classifier,
                       model->classifier_parameters, plan.options.seed);
-  const Seconds elapsed;
-  auto scores = inpainter.score(plan.test_images(), plan.samples, [&](long done, long images) {
-    const double share = static_cast<double>(done) / static_cast<double>(images);
-    const bool go_on = monitor({done, images, "test images", kNaN, elapsed(), elapsed() * (1 - share) / share});
-    outcome.interrupted |= !go_on;
-    return go_on;
-  });
-  seconds.sampling = elapsed();
+  auto scores = stages.scores(inpainter);
   if (outcome.interrupted) {
     outcome.usable = false;
     return outcome;
@@ -127,10 +118,10 @@ Outcome inpainting_job(const Device& device, const io::Config& config, io::Outpu
     std::copy(one.begin(), one.end(), &drawn(e, 0, 0));
   }
   note_weakness(report, outcome);
-  outcome.table = inpainting_table(plan, report, seconds);
+  outcome.table = inpainting_table(plan, report, stages.seconds);
   write_inpainting_result(folder.pending("result.nc"), device, config, plan, fit, report, drawn);
   io::write_inpainting(folder.pending("model.safetensors"), *model);
-  write_summary(folder, config, outcome, summarize(device, config, plan, *model, fit, report, seconds));
+  write_summary(folder, config, outcome, summarize(device, config, plan, *model, fit, report, stages.seconds));
   return outcome;
 }
 

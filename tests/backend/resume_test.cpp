@@ -346,6 +346,21 @@ TEST_P(Resume, OfImages) {
             here, images, map, shape, options, [&](const EpochStatus&) { return go_on(); }, checkpoints);
       },
       same);
+  if (on_cuda()) return;  // it scores 65536 draws at once
+  Inpainter inpainter(here, shape, map, fit_inpainting(here, images, map, shape, options).parameters, classifier,
+                      fit_classifier(here, images, classifier, options).parameters, 1);
+  expect_unbroken(
+      [&](const auto& go_on, Checkpoints* checkpoints) {
+        return inpainter.score(
+            images, 40, [&](long, long) { return go_on(); }, checkpoints);
+      },
+      [](const InpaintingScores& found, const InpaintingScores& whole) {
+        EXPECT_TRUE(same_bits(found.bits, whole.bits));
+        EXPECT_TRUE(same_bits(found.mean, whole.mean));
+        EXPECT_TRUE(same_bits(found.deviation, whole.deviation));
+        EXPECT_TRUE(same_bits(found.rank, whole.rank));
+        EXPECT_TRUE(same_bits(found.probability, whole.probability));
+      });
 }
 
 TEST_P(Resume, RefusesTheStateOfAnotherCall) {

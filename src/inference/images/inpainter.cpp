@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "backend/archive.hpp"
 #include "backend/smaller_chunks.hpp"
 #include "inference/images/classifier.hpp"
 #include "inference/images/epoch_trainer.hpp"
@@ -86,7 +87,7 @@ class Inpainter::Implementation {
   Array<std::uint8_t, 3> sample(const ImageView& images, int samples, long first) {
     Array<std::uint8_t, 3> result({images.count(), samples, shape_.unknown()});
     std::vector<float> v;
-    for_chunks(images, samples, first, {}, [&](Chunk& chunk, long at, long count) {
+    for_chunks(images, samples, first, 0, {}, [&](Chunk& chunk, long at, long count) {
       v.resize(count_of(shape_.unknown() * chunk.model.flow.stride()));
       chunk.pixels.download(v.data(), v.size());
       for (long k = 0; k < shape_.unknown(); ++k)
@@ -98,12 +99,27 @@ class Inpainter::Implementation {
     return result;
   }
 
-  InpaintingScores score(const ImageView& images, int samples, const ScoreProgress& progress) {
+  InpaintingScores score(const ImageView& images, int samples, const ScoreProgress& progress,
+                         Checkpoints* checkpoints) {
     const long all = images.count(), unknown = shape_.unknown();
-    InpaintingScores scores{bits(images, 0), Array<float, 2>({all, unknown}), Array<float, 2>({all, unknown}),
+    InpaintingScores scores{Vector({all}), Array<float, 2>({all, unknown}), Array<float, 2>({all, unknown}),
                             Array<float, 2>({all, unknown}), Matrix({classifies() ? all : 0, classifier_.classes})};
+    long done = 0;  // images
+    const auto name_state = [&](Archive& archive) {
+      archive("done", done);
+      archive.fixed("bits", scores.bits), archive.fixed("mean", scores.mean);
+      archive.fixed("deviation", scores.deviation), archive.fixed("rank", scores.rank);
+      archive.fixed("probability", scores.probability);
+    };
+    if (!restored(found_in(checkpoints), name_state)) scores.bits = bits(images, 0);
+    const ScoreProgress heard = [&](long now, long of) {
+      done = now;
+      const bool go_on = !progress || progress(now, of);
+      if (checkpoints && (!go_on || checkpoints->due())) checkpoints->keep(saved(name_state));
+      return go_on;
+    };
     std::vector<double> means, squares, below, probabilities;
-    for_chunks(images, samples, 0, progress, [&](Chunk& chunk, long at, long count) {
+    for_chunks(images, samples, 0, done, heard, [&](Chunk& chunk, long at, long count) {
       launch(executor(), {.items = unknown},
              PixelTally<float>{chunk.pixels.data(), chunk.truth.data(), chunk.means.data(), chunk.squares.data(),
                                chunk.below.data(), chunk.model.flow.stride(), chunk.model.stride(), count, samples});
@@ -187,14 +203,16 @@ class Inpainter::Implementation {
   Executor& executor() const { return device_.executor(); }
   bool classifies() const { return classifier_parameters_.size() > 0; }
 
-  /// work(chunk, first image, images) with draws of their unknown pixels in chunk.pixels, and the true ones in truth.
+  /// work(chunk, first image, images) with draws of their unknown pixels in chunk.pixels, and the true ones in truth,
+  /// for the images from `begin` on. `number`: of the first of all images.
   template <class Work>
-  void for_chunks(const ImageView& images, int samples, long number, const ScoreProgress& progress, Work work) {
+  void for_chunks(const ImageView& images, int samples, long number, long begin, const ScoreProgress& progress,
+                  Work work) {
     require_images(shape_, images);
     if (samples < 1) throw InvalidArgument(fmt::format("{} samples were asked for, expected at least 1.", samples));
     long capacity = images_at_once(device_, images.count(), samples);
     Chunk chunk = with_smaller_chunks(capacity, [&](long smaller) { return Chunk(*this, smaller, samples); });
-    for (long at = 0; at < images.count(); at += capacity) {
+    for (long at = begin; at < images.count(); at += capacity) {
       const ImageView part = images.part(at, std::min(capacity, images.count() - at));
       InpaintingModel& model = chunk.model;
       model.load(part.pixels.data(), part.count());
@@ -234,8 +252,9 @@ Vector Inpainter::bits(const ImageView& images, long first) { return implementat
 Array<std::uint8_t, 3> Inpainter::sample(const ImageView& images, int samples, long first) {
   return implementation_->sample(images, samples, first);
 }
-InpaintingScores Inpainter::score(const ImageView& images, int samples, const ScoreProgress& progress) {
-  return implementation_->score(images, samples, progress);
+InpaintingScores Inpainter::score(const ImageView& images, int samples, const ScoreProgress& progress,
+                                  Checkpoints* checkpoints) {
+  return implementation_->score(images, samples, progress, checkpoints);
 }
 
 std::size_t inpainting_scoring_bytes(const Device& device, const InpaintingShape& shape,
