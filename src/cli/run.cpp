@@ -9,6 +9,7 @@
 #include "cli/log.hpp"
 #include "cli/options.hpp"
 #include "cli/progress.hpp"
+#include "cli/ranks.hpp"
 #include "io/config.hpp"
 #include "io/files.hpp"
 #include "jobs/job.hpp"
@@ -95,9 +96,8 @@ Assignment assignment_of(const RunOptions& options) {
   return {io::config_source(options.config, options.settings), out, options.force, {}};
 }
 
-}  // namespace
-
-int run(const RunOptions& options) {
+/// The run of the first rank: it reads the terminal, writes the files and speaks.
+int lead(const RunOptions& options, ranks::Ranks& ranks) {
   if (options.quiet) log().level = std::min(log().level, Log::Level::warning);
   std::optional<Assignment> work = options.resume.empty() ? assignment_of(options) : assignment_of_resumed(options);
   if (!work) {
@@ -105,9 +105,11 @@ int run(const RunOptions& options) {
     return kFinished;
   }
   const io::Config config = io::load_config(work->source);
+  jobs::require_shared(config, ranks);
 
   const InterruptGuard guard;
-  const Device device = open_device(options.device);
+  const Device device = open_device(device_of_rank(options.device, ranks));
+  agree(config, device, ranks);
   log().debug(fmt::format("job {} on {}, {}, {} threads; a call may plan with {:.3g} GB.", config.job(), device.name(),
                           device.description(), device.threads(), static_cast<double>(device.memory_limit()) / 1e9));
   io::OutputFolder folder(work->out, work->replace);
@@ -127,7 +129,7 @@ int run(const RunOptions& options) {
   jobs::Outcome outcome;
   int code = kFinished;
   try {
-    outcome = jobs::run_job(device, config, folder, monitor, checkpoint);
+    outcome = jobs::run_job(device, config, folder, monitor, checkpoint, ranks);
     progress.finish();
     code = finish(options, outcome, folder, checkpoint, InterruptGuard::signal());
   } catch (const std::exception&) {
@@ -145,6 +147,30 @@ int run(const RunOptions& options) {
                {"interrupted", outcome.interrupted},
                {"seconds", checkpoint.seconds()}});
   return code;
+}
+
+/// The run of any other rank.
+int help(const RunOptions& options, ranks::Ranks& ranks) {
+  log().level = Log::Level::error;  // what there is to say, the first rank says
+  const std::optional<Assignment> work =
+      options.resume.empty() ? assignment_of(options) : assignment_of_resumed(options);
+  if (!work) return kFinished;
+  const io::Config config = io::load_config(work->source);
+  jobs::require_shared(config, ranks);
+  const InterruptGuard guard;
+  const Device device = open_device(device_of_rank(options.device, ranks));
+  agree(config, device, ranks);
+  jobs::help_job(
+      device, config, [](const jobs::Status&) { return InterruptGuard::signal() == 0; }, ranks);
+  return kFinished;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  const auto ranks = ranks::of_this_launch();
+  if (ranks->alone()) return lead(options, *ranks);
+  return on_rank(*ranks, [&] { return ranks->first() ? lead(options, *ranks) : help(options, *ranks); });
 }
 
 }  // namespace vida::cli

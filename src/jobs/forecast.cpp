@@ -74,7 +74,7 @@ Trial try_job(const Device& device, const io::Config& config, double seconds) {
   };
   io::OutputFolder folder(scratch.path(), true);
   JobCheckpoint forgotten;
-  run_job(device, config, folder, heard, forgotten);
+  run_job(device, config, folder, heard, forgotten, *ranks::sole());
   trial.after = since(last);
   return trial;
 }

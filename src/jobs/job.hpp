@@ -7,6 +7,7 @@
 #include "io/config.hpp"
 #include "io/files.hpp"
 #include "jobs/job_checkpoint.hpp"
+#include "ranks/ranks.hpp"
 #include "vida/device.hpp"
 
 namespace vida::jobs {
@@ -48,11 +49,16 @@ Outcome amortized_job(const Device& device, const io::Config& config, io::Output
 Outcome assimilate_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
                        JobCheckpoint& checkpoint);
 Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                  JobCheckpoint& checkpoint);
+                  JobCheckpoint& checkpoint, ranks::Ranks& ranks);
 Outcome inpainting_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
                        JobCheckpoint& checkpoint);
-/// The one that config.job() names.
+/// The one that config.job() names, on the first rank.
 Outcome run_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                JobCheckpoint& checkpoint);
+                JobCheckpoint& checkpoint, ranks::Ranks& ranks);
+
+/// The part of every other rank: it works, and leaves nothing behind.
+void help_job(const Device& device, const io::Config& config, const Monitor& monitor, ranks::Ranks& ranks);
+/// Throws InvalidArgument for a job that several ranks cannot share.
+void require_shared(const io::Config& config, const ranks::Ranks& ranks);
 
 }  // namespace vida::jobs

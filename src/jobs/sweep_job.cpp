@@ -11,9 +11,9 @@
 namespace vida::jobs {
 
 Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFolder& folder, const Monitor& monitor,
-                  JobCheckpoint& checkpoint) {
+                  JobCheckpoint& checkpoint, ranks::Ranks& ranks) {
   const SweepPlan plan = make_sweep_plan(device, config);
-  const SweepScores scores = run_sweep(device, plan, monitor, checkpoint);
+  const SweepScores scores = run_sweep(device, plan, monitor, checkpoint, ranks);
   Outcome outcome;
   outcome.interrupted = scores.interrupted;
   for (const FilterScores& point : scores.points) outcome.flagged += point.failed;
@@ -27,6 +27,7 @@ Outcome sweep_job(const Device& device, const io::Config& config, io::OutputFold
   summary["cycles"] = plan.cycles();
   summary["burn_in"] = plan.burn_in;
   summary["seeds"] = plan.seeds;
+  if (!ranks.alone()) summary["processes"] = ranks.size();
   summary["seconds"] = scores.seconds;
   summary.update(sweep_json(plan, scores));
   write_summary(folder, plan.config, outcome, std::move(summary));

@@ -7,6 +7,7 @@
 #include "jobs/assimilation_scores.hpp"
 #include "jobs/job.hpp"
 #include "jobs/sweep_plan.hpp"
+#include "ranks/ranks.hpp"
 
 namespace vida::jobs {
 
@@ -30,8 +31,9 @@ std::vector<AssimilationRun> sweep_runs(const SweepPlan& plan);
 AssimilationOptions sweep_options(const io::Config& config);
 long sweep_chunk(long cycles, std::size_t chunk_bytes = kSweepChunk);
 
-/// Runs the sweep. Only the time means of a run are kept: runs come in chunks, and no result depends on them.
+/// Runs the sweep on all ranks, together; the first one has the scores. Only the time means of a run are kept: runs
+/// come in chunks, and no result depends on them or on who worked them.
 SweepScores run_sweep(const Device& device, const SweepPlan& plan, const Monitor& monitor, Checkpoints& checkpoints,
-                      std::size_t chunk_bytes = kSweepChunk);
+                      ranks::Ranks& ranks, std::size_t chunk_bytes = kSweepChunk);
 
 }  // namespace vida::jobs

@@ -64,7 +64,7 @@ std::vector<std::string> Workplace::files() const {
 }
 
 int Workplace::start(const std::vector<std::string>& words, const std::vector<std::string>& environment,
-                     long file_limit) const {
+                     long file_limit, const std::string& program) const {
   const int process = ::fork();
   if (process != 0) return process;
   if (::chdir(folder_.c_str()) != 0) ::_exit(99);
@@ -83,7 +83,7 @@ int Workplace::start(const std::vector<std::string>& words, const std::vector<st
     const rlimit limit{static_cast<rlim_t>(file_limit), static_cast<rlim_t>(file_limit)};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
-  ::execv(VIDA_PROGRAM, arguments.data());
+  ::execv(program.empty() ? VIDA_PROGRAM : program.c_str(), arguments.data());
   ::_exit(98);
 }
 
@@ -101,6 +101,11 @@ Answer Workplace::wait_for(int process) const {
 
 Answer Workplace::vida(const std::vector<std::string>& words, const std::vector<std::string>& environment) const {
   return wait_for(start(words, environment));
+}
+
+Answer Workplace::run(const std::string& program, const std::vector<std::string>& words,
+                      const std::vector<std::string>& environment) const {
+  return wait_for(start(words, environment, 0, program));
 }
 
 Answer Workplace::vida_on_a_small_disk(const std::vector<std::string>& words, long bytes) const {

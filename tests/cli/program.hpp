@@ -30,9 +30,12 @@ class Workplace {
 
   /// Runs `vida` with these words in the folder, on the CPU unless they say otherwise. environment: "NAME=value" each.
   Answer vida(const std::vector<std::string>& words, const std::vector<std::string>& environment = {}) const;
-  /// The same on a disk where no file may grow beyond `bytes`.
+  /// Runs the program at this path, which starts `vida`.
+  Answer run(const std::string& program, const std::vector<std::string>& words,
+             const std::vector<std::string>& environment = {}) const;
+  /// Runs `vida` on a disk where no file may grow beyond `bytes`.
   Answer vida_on_a_small_disk(const std::vector<std::string>& words, long bytes) const;
-  /// Kills it (SIGKILL) after so many seconds, unless it ended before.
+  /// Runs it and kills it (SIGKILL) after so many seconds, unless it ended before.
   Answer vida_killed(const std::vector<std::string>& words, double seconds,
                      const std::vector<std::string>& environment = {}) const;
   /// Starts it, sends `signal` once `file_ready` (a part of a file's name) has content or is a folder, and waits.
@@ -41,8 +44,8 @@ class Workplace {
   Answer vida_watched(const std::vector<std::string>& words, const std::function<void(int process)>& watch) const;
 
  private:
-  int start(const std::vector<std::string>& words, const std::vector<std::string>& environment,
-            long file_limit = 0) const;
+  int start(const std::vector<std::string>& words, const std::vector<std::string>& environment, long file_limit = 0,
+            const std::string& program = "") const;
   Answer wait_for(int process) const;
   std::filesystem::path folder_;
 };

@@ -130,9 +130,10 @@ TEST(SweepJob, NoResultDependsOnTheChunks) {
     return true;
   };
   NoCheckpoints none;
-  const auto whole = jobs::run_sweep(device, plan, monitor, none);
+  const auto alone = ranks::sole();
+  const auto whole = jobs::run_sweep(device, plan, monitor, none, *alone);
   heard = 0;
-  const auto pieces = jobs::run_sweep(device, plan, monitor, none, 5 * one_run);
+  const auto pieces = jobs::run_sweep(device, plan, monitor, none, *alone, 5 * one_run);
   EXPECT_EQ(heard, 18 * 60);
   ASSERT_EQ(whole.points.size(), 9U);
   EXPECT_EQ(whole.best, pieces.best);

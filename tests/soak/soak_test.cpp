@@ -76,7 +76,7 @@ TEST(Soak, JobsInOneProcessKeepMemoryFlat) {
       const auto config = io::load_config(place.path(job.first + ".toml"));
       jobs::JobCheckpoint forgotten;
       const auto outcome = jobs::run_job(
-          device, config, folder, [](const jobs::Status&) { return true; }, forgotten);
+          device, config, folder, [](const jobs::Status&) { return true; }, forgotten, *ranks::sole());
       ASSERT_TRUE(outcome.usable) << job.first;
       folder.commit();
     }
