@@ -220,7 +220,7 @@ int main(int argc, char** argv) {
     vida::cli::log().error(error.what());
     return vida::cli::kUsage;
   } catch (const std::bad_alloc&) {
-    vida::cli::log().error("the memory of this machine is exhausted. Make the batch or the problem smaller.");
+    vida::cli::log().error(vida::cli::kNoMemory);
   } catch (const std::exception& error) {
     vida::cli::log().error(error.what());
   }

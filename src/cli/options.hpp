@@ -18,6 +18,10 @@ enum ExitCode : int {
   kFlagged = 3,  ///< results are written, but some problems of the batch stopped early
 };
 
+/// What a std::bad_alloc means.
+inline constexpr const char* kNoMemory =
+    "the memory of this machine is exhausted. Make the batch or the problem smaller.";
+
 struct RunOptions {
   std::filesystem::path config;
   std::vector<std::string> settings;  ///< section.key=value

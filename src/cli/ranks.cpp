@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <sstream>
 #include <thread>
 
@@ -82,9 +83,11 @@ int on_rank(ranks::Ranks& ranks, const std::function<int()>& part) {
     // most errors befall all ranks, and then the first one is to tell of it
     if (!ranks.first()) std::this_thread::sleep_for(std::chrono::seconds(1));
     const int code = code_of(error);
-    log().error(ranks.first() && code == kUsage ? error.what()
-                                                : fmt::format("rank {} of {}, on {}: {}", ranks.rank(), ranks.size(),
-                                                              ranks::host_name(), error.what()));
+    const bool no_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+    const std::string text = no_memory ? kNoMemory : error.what();
+    log().error(ranks.first() && code == kUsage
+                    ? text
+                    : fmt::format("rank {} of {}, on {}: {}", ranks.rank(), ranks.size(), ranks::host_name(), text));
     ranks.abort(code);
     return code;
   }

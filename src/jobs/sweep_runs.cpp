@@ -161,6 +161,7 @@ class Batches {
       if (checkpoints.due()) checkpoints.keep(saved(name_state));
     };
     ranks::share_out(ranks_, *board, std::ssize(chunks), work, deliver, [&] { return go_on(0); });
+    if (ranks_.first() && !ranks_.alone()) go_on(0);  // the last runs may be another's
     interrupted_ = ranks_.gathered(std::count(state.ended.begin(), state.ended.end(), 0) > 0 ? "1" : "").front() == "1";
     if (interrupted_ && !ranks_.alone()) checkpoints.keep(saved(name_state));
     return state;
