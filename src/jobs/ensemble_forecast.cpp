@@ -26,9 +26,8 @@ double lyapunov_seconds(const Device& device, const EnsembleOptions& options) {
 Forecast forecast_ensemble(const Device& device, const io::Config& given) {
   io::Config config = given;
   EnsembleOptions options = ensemble_options(device, config);
-  const double snapshots =
-                   options.snapshot_every ? 1.0 + static_cast<double>(options.steps / options.snapshot_every) : 0,
-               n = options.model.n;
+  const long times = options.snapshot_every ? 1 + options.steps / options.snapshot_every : 0;
+  const double snapshots = static_cast<double>(times), n = options.model.n;
   Forecast forecast;
   const double bytes = static_cast<double>(ensemble_bytes(device, options));
   forecast.add("state", options.model.n);

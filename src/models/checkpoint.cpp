@@ -21,7 +21,7 @@ Snapshot Snapshot::part(const std::string& name) const {
 }
 
 void Snapshot::put_part(const std::string& name, Snapshot part) {
-  for (auto& [key, values] : part.entries_) put(name + "/" + key, std::move(values));
+  for (auto& entry : part.entries_) put(fmt::format("{}/{}", name, entry.first), std::move(entry.second));
 }
 
 }  // namespace vida

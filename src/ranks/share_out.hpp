@@ -14,26 +14,27 @@ namespace vida::ranks {
 template <class Work, class Deliver, class Waiting>
 void share_out(Ranks& ranks, Board& board, long chunks, Work work, Deliver deliver, Waiting waiting) {
   int others = ranks.size() - 1;  // that have not left
-  const auto take_in = [&] {
-    while (ranks.first()) {
-      const auto message = board.arrived();
-      if (!message) return;
+  const auto take_in = [&] {      // how many have left
+    int left = 0;
+    for (auto message = board.arrived(); message; message = board.arrived()) {
       if (message->bytes.empty())
-        --others;
+        ++left;
       else
         deliver(message->number, std::span<const std::byte>(message->bytes));
     }
+    return left;
   };
   for (long chunk = board.next(); chunk < chunks && !board.stopped(); chunk = board.next()) {
     const std::vector<std::byte> results = work(chunk);
-    if (ranks.first())
-      deliver(chunk, std::span<const std::byte>(results));
-    else
+    if (!ranks.first()) {
       board.send(chunk, results);
-    take_in();
+      continue;
+    }
+    deliver(chunk, std::span<const std::byte>(results));
+    others -= take_in();
   }
   if (!ranks.first()) return board.send(0, {});
-  for (take_in(); others > 0; take_in()) {
+  while ((others -= take_in()) > 0) {
     if (!waiting()) board.stop();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // a blocking receive would keep a core busy
   }

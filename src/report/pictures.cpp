@@ -76,7 +76,7 @@ std::vector<std::string> names_of(const fs::path& run_folder, std::vector<std::s
       warnings.push_back(fmt::format("no figure was drawn: {}", error.what()));
     }
   }
-  const auto names = drawn_figures(run_folder);
+  auto names = drawn_figures(run_folder);
   if (names.empty() && warnings.empty())
     warnings.push_back("there are no figures, and no result.nc to draw them from.");
   return names;

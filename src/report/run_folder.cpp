@@ -35,7 +35,7 @@ Json read_summary(const fs::path& folder) {
     throw damaged(what.substr(std::min(what.find("] ") + 2, what.size())));
   }
   if (!summary.is_object()) throw damaged("it holds no object");
-  const auto jobs = io::job_names();
+  const auto& jobs = io::job_names();
   const std::string job = text_in(summary, "job");
   if (job.empty()) throw damaged("it names no job");
   if (std::find(jobs.begin(), jobs.end(), job) == jobs.end())
