@@ -6,6 +6,12 @@ target_compile_options(vida_flags INTERFACE
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${VIDA_WERROR}>>:-Werror>)
 
+# Between a configuration and the numbers, and between these and the files, nothing takes long: there the time of the
+# compiler counts.
+add_library(vida_light_flags INTERFACE)
+target_compile_options(vida_light_flags INTERFACE $<$<CONFIG:Release>:-O1>)
+target_link_libraries(vida_light_flags INTERFACE vida_flags)
+
 # Kernels on the host want full optimisation and the widest vectors the machine has.
 add_library(vida_host_kernel_flags INTERFACE)
 target_compile_options(vida_host_kernel_flags INTERFACE -fno-math-errno -fno-trapping-math)

@@ -12,12 +12,12 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// A sweep of 360 runs: a second of work or two.
+/// A sweep of 240 runs: a second of work.
 const char* const kSecond = R"(job = "sweep"
 [observations]
 cycles = 600
 [run]
-seeds = 6
+seeds = 4
 burn_in = 100
 [sweep]
 method = ["etkf", "denkf", "enkf"]
