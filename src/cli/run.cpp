@@ -96,20 +96,30 @@ Assignment assignment_of(const RunOptions& options) {
   return {io::config_source(options.config, options.settings), out, options.force, {}};
 }
 
+std::optional<Assignment> assignment(const RunOptions& options) {
+  return options.resume.empty() ? assignment_of(options) : assignment_of_resumed(options);
+}
+
+/// Together: what this rank computes on, when all of them fit together.
+Device device_for(const io::Config& config, const RunOptions& options, ranks::Ranks& ranks) {
+  jobs::require_shared(config, ranks);
+  Device device = open_device(device_of_rank(options.device, ranks));
+  agree(config, device, ranks);
+  return device;
+}
+
 /// The run of the first rank: it reads the terminal, writes the files and speaks.
 int lead(const RunOptions& options, ranks::Ranks& ranks) {
   if (options.quiet) log().level = std::min(log().level, Log::Level::warning);
-  std::optional<Assignment> work = options.resume.empty() ? assignment_of(options) : assignment_of_resumed(options);
+  std::optional<Assignment> work = assignment(options);
   if (!work) {
     if (!options.quiet) fmt::print("{} holds a finished run; there is nothing to go on with.\n", options.resume);
     return kFinished;
   }
   const io::Config config = io::load_config(work->source);
-  jobs::require_shared(config, ranks);
 
   const InterruptGuard guard;
-  const Device device = open_device(device_of_rank(options.device, ranks));
-  agree(config, device, ranks);
+  const Device device = device_for(config, options, ranks);
   log().debug(fmt::format("job {} on {}, {}, {} threads; a call may plan with {:.3g} GB.", config.job(), device.name(),
                           device.description(), device.threads(), static_cast<double>(device.memory_limit()) / 1e9));
   io::OutputFolder folder(work->out, work->replace);
@@ -152,14 +162,11 @@ int lead(const RunOptions& options, ranks::Ranks& ranks) {
 /// The run of any other rank.
 int help(const RunOptions& options, ranks::Ranks& ranks) {
   log().level = Log::Level::error;  // what there is to say, the first rank says
-  const std::optional<Assignment> work =
-      options.resume.empty() ? assignment_of(options) : assignment_of_resumed(options);
+  const std::optional<Assignment> work = assignment(options);
   if (!work) return kFinished;
   const io::Config config = io::load_config(work->source);
-  jobs::require_shared(config, ranks);
   const InterruptGuard guard;
-  const Device device = open_device(device_of_rank(options.device, ranks));
-  agree(config, device, ranks);
+  const Device device = device_for(config, options, ranks);
   jobs::help_job(
       device, config, [](const jobs::Status&) { return InterruptGuard::signal() == 0; }, ranks);
   return kFinished;

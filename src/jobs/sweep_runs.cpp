@@ -74,13 +74,14 @@ struct BatchState {
   }
 };
 
-/// The runs that have not ended, cut into chunks of at most `room`; those at work are the first chunk.
+/// The runs that have not ended, cut into chunks of at most `room`; those at work, which are in order,
+/// are the first chunk.
 std::vector<std::vector<long>> chunks_of(const BatchState& state, long room) {
   std::vector<std::vector<long>> chunks;
   if (!state.at_work.empty()) chunks.push_back(state.at_work);
   bool full = true;
   for (long run = 0; run < std::ssize(state.ended); ++run) {
-    const bool elsewhere = std::find(state.at_work.begin(), state.at_work.end(), run) != state.at_work.end();
+    const bool elsewhere = std::binary_search(state.at_work.begin(), state.at_work.end(), run);
     if (state.ended[static_cast<std::size_t>(run)] || elsewhere) continue;
     if (full) chunks.emplace_back();
     chunks.back().push_back(run);
